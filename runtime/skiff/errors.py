@@ -1,0 +1,42 @@
+"""Every error that the runtime raises on purpose, below all other layers.
+
+A message is written for the person who reads it on a terminal; where Docker's clients match on dockerd's wording, it is
+that wording.
+"""
+
+
+class SkiffError(Exception):
+    """Something that the runtime refuses or could not do; the message names cause and cure."""
+
+
+class InvalidInput(SkiffError):
+    """A request, an option, a file or an archive is malformed (HTTP 400)."""
+
+
+class NotFound(SkiffError):
+    """What was named does not exist (HTTP 404)."""
+
+
+class Conflict(SkiffError):
+    """The state of the thing forbids the operation (HTTP 409)."""
+
+
+class Unsupported(SkiffError):
+    """This host's kernel or libraries, or this version, cannot do it (HTTP 501)."""
+
+
+class ConfigError(SkiffError):
+    """daemon.json or a flag is wrong: file and key are in the message."""
+
+
+class SyscallError(SkiffError):
+    """A system call failed.
+
+    `syscall` is its C name, `errno` the number, `detail` the path or argument that it was about.
+    """
+
+    def __init__(self, syscall: str, errno: int, strerror: str, detail: str = "") -> None:
+        self.syscall = syscall
+        self.errno = errno
+        self.detail = detail
+        super().__init__(f"{syscall}{f' {detail}' if detail else ''}: {strerror}")
