@@ -1,0 +1,50 @@
+"""Bytes that a resource puts on a host, known by their digest and held once, however many hosts want them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Iterator, Union
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Content:
+    """Some bytes, in memory or in a file that must not change during a run.
+
+    `sha256` is lower-case hex, `size` counts bytes.
+    """
+
+    sha256: str
+    size: int
+    source: Union[bytes, Path] = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, data: bytes) -> Content:
+        """The content of bytes at hand."""
+        return cls(hashlib.sha256(data).hexdigest(), len(data), data)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Content:
+        """The content of a file, read once for its digest.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        digest, size = hashlib.sha256(), 0
+        with path.open("rb") as stream:
+            for chunk in iter(lambda: stream.read(CHUNK), b""):
+                digest.update(chunk)
+                size += len(chunk)
+        return cls(digest.hexdigest(), size, path)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, in pieces of at most one MiB."""
+        if isinstance(self.source, bytes):
+            for start in range(0, len(self.source), CHUNK):
+                yield self.source[start : start + CHUNK]
+            return
+        with self.source.open("rb") as stream:
+            yield from iter(lambda: stream.read(CHUNK), b"")

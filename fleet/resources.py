@@ -1,0 +1,291 @@
+"""The kinds of resource: each a frozen dataclass that says how one thing on a host should be.
+
+Pure data: the agent's module of the same name checks and applies it. `id` is unique on a host and is what `restart_on`, `on_change`
+and the events of a run name. `None` means "leave as it is".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Mapping, Optional, Tuple, Union
+
+from fleet.content import Content
+
+
+@dataclass(frozen=True)
+class File:
+    """A regular file. `mode` is octal text; `secret` keeps its content out of diffs, logs and backups.
+
+    `validate` is run with the new file's path in place of `{}` before it takes the old one's place; non-zero keeps the old one.
+    """
+
+    kind: ClassVar[str] = "file"
+    path: str
+    content: Optional[Content] = None
+    mode: str = "0644"
+    owner: str = "root"
+    group: str = "root"
+    state: str = "present"
+    backup: bool = True
+    secret: bool = False
+    validate: Tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"file:{self.path}"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A file rendered on the control machine from `templates/<template>` (Jinja2, StrictUndefined); on the wire it is a file."""
+
+    kind: ClassVar[str] = "template"
+    path: str
+    template: str
+    variables: Mapping[str, object] = field(default_factory=dict)
+    mode: str = "0644"
+    owner: str = "root"
+    group: str = "root"
+    backup: bool = True
+    secret: bool = False
+    validate: Tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"file:{self.path}"
+
+
+@dataclass(frozen=True)
+class JsonFile:
+    """A JSON object on the host into which `values` are merged at the top level; keys that Skiff does not name are kept.
+
+    `remove` names keys that Skiff once set and that must go. A file that is not a JSON object is kept and the resource fails.
+    """
+
+    kind: ClassVar[str] = "json"
+    path: str
+    values: Mapping[str, object]
+    remove: Tuple[str, ...] = ()
+    mode: str = "0644"
+    owner: str = "root"
+    group: str = "root"
+    backup: bool = True
+    validate: Tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"file:{self.path}"
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory; `state="absent"` removes it with all below it."""
+
+    kind: ClassVar[str] = "directory"
+    path: str
+    mode: str = "0755"
+    owner: str = "root"
+    group: str = "root"
+    state: str = "present"
+
+    @property
+    def id(self) -> str:
+        return f"directory:{self.path}"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symbolic link, swapped atomically."""
+
+    kind: ClassVar[str] = "link"
+    path: str
+    target: str
+    state: str = "present"
+
+    @property
+    def id(self) -> str:
+        return f"link:{self.path}"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A tar.gz unpacked as the whole of directory `path`: built aside, renamed into place; every file's digest is checked.
+
+    `compile_with` is the interpreter that writes its byte code (unchecked-hash), which counts as no drift.
+    """
+
+    kind: ClassVar[str] = "archive"
+    path: str
+    content: Content
+    compile_with: Optional[str] = None
+
+    @property
+    def id(self) -> str:
+        return f"archive:{self.path}"
+
+
+@dataclass(frozen=True)
+class Package:
+    """Packages of the host's package manager, installed or removed in one transaction."""
+
+    kind: ClassVar[str] = "package"
+    names: Tuple[str, ...]
+    state: str = "present"
+
+    @property
+    def id(self) -> str:
+        return f"package:{self.state}:{','.join(self.names)}"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A package repository: the whole of /etc/yum.repos.d/<name>.repo, with its signing key; metadata fetched when it changed.
+
+    kind: ClassVar[str] = "repository"
+    name: str
+    description: str = ""
+    baseurl: str = ""
+    gpgkey: str = ""
+    gpgcheck: bool = True
+    enabled: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
+    state: str = "present"
+
+    @property
+    def id(self) -> str:
+        return f"repository:{self.name}"
+
+
+@dataclass(frozen=True)
+class Module:
+    """A kernel module, loaded now and at boot (/etc/modules-load.d/skiff-<name>.conf)."""
+
+    kind: ClassVar[str] = "module"
+    name: str
+
+    @property
+    def id(self) -> str:
+        return f"module:{self.name}"
+
+
+@dataclass(frozen=True)
+class Sysctl:
+    """Kernel parameters: written to /etc/sysctl.d/<name>.conf, and live; both are checked."""
+
+    kind: ClassVar[str] = "sysctl"
+    name: str
+    values: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        return f"sysctl:{self.name}"
+
+
+@dataclass(frozen=True)
+class Selinux:
+    """SELinux's mode: enforcing, permissive or disabled; now, in its file, and (disabled) on the kernel's command line."""
+
+    kind: ClassVar[str] = "selinux"
+    mode: str
+
+    @property
+    def id(self) -> str:
+        return "selinux"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A systemd unit. `restart_on` and `reload_on` name resources whose change in this or a broken run restarts or reloads it.
+
+    A unit that is not installed satisfies `active=False`, `enabled=False` and `masked=False`.
+    """
+
+    kind: ClassVar[str] = "unit"
+    name: str
+    enabled: Optional[bool] = None
+    active: Optional[bool] = None
+    masked: Optional[bool] = None
+    restart_on: Tuple[str, ...] = ()
+    reload_on: Tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"unit:{self.name}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of the host's own files."""
+
+    kind: ClassVar[str] = "group"
+    name: str
+    gid: Optional[int] = None
+    system: bool = False
+    state: str = "present"
+
+    @property
+    def id(self) -> str:
+        return f"group:{self.name}"
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of the host's own files; `groups` are added to, never taken from."""
+
+    kind: ClassVar[str] = "user"
+    name: str
+    uid: Optional[int] = None
+    group: Optional[str] = None
+    groups: Tuple[str, ...] = ()
+    home: Optional[str] = None
+    shell: Optional[str] = None
+    system: bool = False
+    state: str = "present"
+
+    @property
+    def id(self) -> str:
+        return f"user:{self.name}"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A guarded command: skipped where `unless` exits 0 or `creates` exists; with `on_change`, run only after such a change.
+
+    kind: ClassVar[str] = "command"
+    name: str
+    argv: Tuple[str, ...]
+    unless: Tuple[str, ...] = ()
+    creates: Optional[str] = None
+    on_change: Tuple[str, ...] = ()
+    timeout: float = 300.0
+
+    @property
+    def id(self) -> str:
+        return f"command:{self.name}"
+
+
+Resource = Union[
+    File,
+    Template,
+    JsonFile,
+    Directory,
+    Link,
+    Archive,
+    Package,
+    Repository,
+    Module,
+    Sysctl,
+    Selinux,
+    Unit,
+    Group,
+    User,
+    Command,
+]
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A resource applied once, at its role's end, if one of those that `listens` names changed in this or a broken run."""
+
+    resource: Command
+    listens: Tuple[str, ...]
