@@ -139,7 +139,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Repository:
-    """A package repository: the whole of /etc/yum.repos.d/<name>.repo, with its signing key; metadata fetched when it changed.
+    """A package repository: the whole of /etc/yum.repos.d/<name>.repo, with its signing key; metadata fetched when it changed."""
 
     kind: ClassVar[str] = "repository"
     name: str
@@ -249,7 +249,7 @@ class User:
 
 @dataclass(frozen=True)
 class Command:
-    """A guarded command: skipped where `unless` exits 0 or `creates` exists; with `on_change`, run only after such a change.
+    """A guarded command: skipped where `unless` exits 0 or `creates` exists; with `on_change`, run only after such a change."""
 
     kind: ClassVar[str] = "command"
     name: str
