@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Tuple
+from typing import Any, Mapping, Optional, Tuple
+
+from fleet.content import Content
+
+TYPES = ("string", "integer", "boolean", "strings", "mapping")
 
 
 @dataclass(frozen=True)
@@ -20,9 +24,32 @@ class Variable:
     help: str
     choices: Tuple[str, ...] = ()
 
+    def fault(self, value: object) -> Optional[str]:
+        """What is wrong with a value, or None."""
+        if self.type == "strings":
+            fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+            form = "a list of strings"
+        elif self.type == "mapping":
+            fits = isinstance(value, dict) and all(isinstance(key, str) for key in value)
+            form = "a mapping"
+        elif self.type == "integer":
+            fits, form = isinstance(value, int) and not isinstance(value, bool), "an integer"
+        elif self.type == "boolean":
+            fits, form = isinstance(value, bool), "true or false"
+        else:
+            fits, form = isinstance(value, str), "a string"
+        if not fits:
+            return f"should be {form}, not {value!r}"
+        if self.choices and value not in self.choices:
+            return f"should be one of {', '.join(self.choices)}, not {value!r}"
+        return None
+
 
 class Variables:
-    """Merged and checked values, read by type: all < group < host < command line."""
+    """Merged and checked values, read by type: all < group < host < command line.
+
+    The names `bundle`, `bundle_version` and `probe_image` are the run's own: what was built for it, where the runtime is deployed.
+    """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
@@ -53,6 +80,12 @@ class Variables:
         """A mapping with string keys."""
         value = self._values[name]
         assert isinstance(value, Mapping)
+        return value
+
+    def content(self, name: str) -> Content:
+        """Something built for this run."""
+        value = self._values[name]
+        assert isinstance(value, Content)
         return value
 
     def as_dict(self) -> Mapping[str, Any]:

@@ -1,0 +1,57 @@
+"""Renders a role's templates: Jinja2 with undefined names refused, each fault with the template and its line."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Mapping
+
+from fleet.errors import UsageError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@functools.cache
+def environment(directory: Path) -> Environment:
+    """The templates of one role, compiled once for all hosts."""
+    import jinja2
+
+    # What is rendered is a configuration file: escaping for HTML would break it.
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(directory)),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 # see above
+    )
+
+
+def render(directory: Path, template: str, variables: Mapping[str, object]) -> bytes:
+    """A template's text with values filled in.
+
+    Raises:
+        UsageError: there is no such template, it is faulty, or a name in it has no value.
+    """
+    import jinja2
+
+    try:
+        return environment(directory).get_template(template).render(variables).encode()
+    except jinja2.TemplateNotFound as error:
+        raise UsageError(f"{directory / template}: there is no such template") from error
+    except jinja2.TemplateSyntaxError as error:
+        raise UsageError(f"{error.filename or directory / template}:{error.lineno}: {error.message}") from error
+    except Exception as error:
+        raise UsageError(f"{fault_place(error, directory / template)}: {type(error).__name__}: {error}") from error
+
+
+def fault_place(error: Exception, template: Path) -> str:
+    """The line of the template that failed: the last frame of the traceback that lies in it."""
+    line = 0
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == str(template):
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return f"{template}:{line}" if line else str(template)
