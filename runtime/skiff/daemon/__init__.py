@@ -1,0 +1,1 @@
+"""The process skiffd: configuration, sockets, signals and systemd around the API and the engine."""
