@@ -60,12 +60,14 @@ class JsonFile:
     """A JSON object on the host into which `values` are merged at the top level; keys that Skiff does not name are kept.
 
     `remove` names keys that Skiff once set and that must go. A file that is not a JSON object is kept and the resource fails.
+    A change of any other key than the `reloadable` ones counts as a change of `restart_id` too.
     """
 
     kind: ClassVar[str] = "json"
     path: str
     values: Mapping[str, object]
     remove: Tuple[str, ...] = ()
+    reloadable: Tuple[str, ...] = ()
     mode: str = "0644"
     owner: str = "root"
     group: str = "root"
@@ -75,6 +77,11 @@ class JsonFile:
     @property
     def id(self) -> str:
         return f"file:{self.path}"
+
+    @property
+    def restart_id(self) -> str:
+        """What a unit names in `restart_on`, beside this file's `id` in `reload_on`."""
+        return f"{self.id}#restart"
 
 
 @dataclass(frozen=True)
@@ -111,13 +118,15 @@ class Link:
 class Archive:
     """A tar.gz unpacked as the whole of directory `path`: built aside, renamed into place; every file's digest is checked.
 
-    `compile_with` is the interpreter that writes its byte code (unchecked-hash), which counts as no drift.
+    `compile_with` is the interpreter that writes its byte code (unchecked-hash), which counts as no drift. `links` are symbolic
+    links laid in it before the rename: path relative to `path`, and target.
     """
 
     kind: ClassVar[str] = "archive"
     path: str
     content: Content
     compile_with: Optional[str] = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

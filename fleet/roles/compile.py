@@ -65,7 +65,7 @@ class Compiler:
     def refuse_dangling(self) -> None:
         """Refuses a resource that listens to one that is not there. Only a run of all roles can tell."""
         for role, listener, name in self._references:
-            if name not in self._owners:
+            if name.partition("#")[0] not in self._owners:
                 raise UsageError(f"role {role}: {listener} listens to {name}, which no role declares")
 
     def plain(self, item: Union[Resource, Probe]) -> Wire:
