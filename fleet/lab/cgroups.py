@@ -80,9 +80,9 @@ class Cgroups:
         """Every process of the host, the one that starts it included."""
         found: Set[int] = set()
         for directory in self.directories():
-            for procs in directory.rglob("cgroup.procs"):
-                with suppress(OSError):  # the group went away meanwhile
-                    found.update(int(word) for word in procs.read_text().split())
+            for level, _, _ in os.walk(directory):  # unlike rglob it takes it well when a group goes away meanwhile
+                with suppress(OSError):
+                    found.update(int(word) for word in Path(level, "cgroup.procs").read_text().split())
         return sorted(found - {0})
 
     def kill(self) -> None:
@@ -103,9 +103,8 @@ class Cgroups:
     def remove(self) -> None:
         """Removes the directories, and those above that no other host needs."""
         for directory in self.directories():
-            for path in sorted(directory.rglob("*/"), reverse=True):
-                _rmdir(path)
-            _rmdir(directory)
+            for level, _, _ in os.walk(directory, topdown=False):
+                _rmdir(Path(level))
             if not self.scoped:
                 _rmdir(directory.parent)
                 _rmdir(directory.parent.parent)

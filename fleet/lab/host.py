@@ -24,6 +24,7 @@ from fleet.errors import FleetError
 from fleet.lab import cache, cgroups, command, interpreters, look, mounts, network, recipe, rootfs, rpms
 
 BOOT_SECONDS = 90.0
+NSPAWN = Path("/run/systemd/nspawn")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class HostSpec:
 
 @dataclass(frozen=True)
 class HostStatus:
-    """A host as it is now: `state` is "running", "starting" or "stopped"; `python` the version that it was given, or "none"."""
+    """A host as it is now: `state` is "running", "starting" or "stopped"; `python` the version that it began with, or "none"."""
 
     name: str
     address: str
@@ -75,9 +76,10 @@ class Host:
         state = "stopped"
         if self.leader() is not None:
             state = "running" if self.answers() else "starting"
-        prefix = interpreters.find(self.release.python)
-        version = "none" if self.spec.python == "none" or not self.release.python else (prefix.name if prefix else "Debian's")
-        return HostStatus(self.spec.name, self.address, self.spec.release, state, version)
+        bare = self.spec.python == "none" or not look.has_python(self.release)
+        prefix = self._python()
+        python = "none" if bare else prefix.name if prefix else "Debian's"
+        return HostStatus(self.spec.name, self.address, self.spec.release, state, python)
 
     def create(self) -> None:
         """Makes its directory, unless it is there: aside, then renamed."""
@@ -87,9 +89,10 @@ class Host:
         cache.remove_tree(aside)
         for name in ("upper", "work", "merged", "varlib"):
             (aside / name).mkdir(parents=True)
-        for lower in (rootfs.root(self.place.cache) / "tree", look.layer(self.place.cache, self.release)):
-            if (lower / "var/lib").is_dir():
-                command.run(["cp", "-a", f"{lower}/var/lib/.", str(aside / "varlib")])
+        lower = [look.layer(self.place.cache, self.release, self.spec.python), rootfs.root(self.place.cache) / "tree"]
+        for layer in reversed(lower):
+            if (layer / "var/lib").is_dir():
+                command.run(["cp", "-a", f"{layer}/var/lib/.", str(aside / "varlib")])
         for file in self._files():
             rootfs.write(aside / "upper", file)
         for library in self._libraries():
@@ -97,6 +100,7 @@ class Host:
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(f"{recipe.RELEASE_PYTHON}/lib/{library.name}")
         (aside / "spec.json").write_text(json.dumps(asdict(self.spec)))
+        (aside / "lower.json").write_text(json.dumps([str(layer) for layer in lower]))
         aside.rename(self.directory)
 
     def boot(self) -> None:
@@ -108,25 +112,24 @@ class Host:
         self.stop()
         self.network.attach(self.spec.name, self.spec.index)
         self.cgroups.make()
-        lower = f"{look.layer(self.place.cache, self.release)}:{rootfs.root(self.place.cache) / 'tree'}"
-        upper = f"upperdir={self.directory / 'upper'},workdir={self.directory / 'work'}"
-        merged = self.directory / "merged"
-        command.run(["mount", "-t", "overlay", self.machine, "-o", f"lowerdir={lower},{upper}", str(merged)])
+        merged = self._mount()
         with (self.directory / "console.log").open("wb") as console:
             argv = ["setsid", "--fork", *self.cgroups.prefix(), *self._nspawn(merged)]
             subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=console, stderr=console, check=True)
         self._wait()
-        if self.spec.python == "none" and self.exec(["rpm", "-q", "python3"]).returncode == 0:
-            self._remove_python()
 
     def stop(self) -> None:
         """Ends it at once, as a power cut would: processes, mounts, network, cgroups. Its files stay."""
         self.cgroups.kill()
+        merged = self.directory / "merged"
+        if mounts.is_mounted(merged):  # nspawn was killed, so its lock file is ours to remove
+            at = merged.stat()
+            (NSPAWN / "locks" / f"inode-{at.st_dev}:{at.st_ino}").unlink(missing_ok=True)
         mounts.unmount_below(self.directory)
         self.network.detach(self.spec.name)
         self.cgroups.remove()
         for folder in ("propagate", "unix-export"):
-            shutil.rmtree(Path("/run/systemd/nspawn", folder, self.machine), ignore_errors=True)
+            shutil.rmtree(NSPAWN / folder / self.machine, ignore_errors=True)
 
     def remove(self) -> None:
         """Stops it and removes its files."""
@@ -179,14 +182,28 @@ class Host:
             recipe.File(recipe.AUTHORIZED_KEYS, (lab / "id_ed25519.pub").read_text()),
         )
 
+    def _mount(self) -> Path:
+        lower = json.loads((self.directory / "lower.json").read_text())
+        gone = [layer for layer in lower if not Path(layer).is_dir()]
+        if gone:
+            raise FleetError(f"{self.spec.name} stands on {gone[0]}, which is gone.", resolution="Take the lab down and up again.")
+        merged = self.directory / "merged"
+        upper = f"upperdir={self.directory / 'upper'},workdir={self.directory / 'work'}"
+        command.run(["mount", "-t", "overlay", self.machine, "-o", f"lowerdir={':'.join(lower)},{upper}", str(merged)])
+        return merged
+
+    def _python(self) -> Optional[Path]:
+        """This machine's Python for the release, None where Debian's own takes its place."""
+        return interpreters.find(self.release.python) if self.release.enterprise else None
+
     def _libraries(self) -> List[Path]:
-        prefix = interpreters.find(self.release.python)
+        prefix = self._python()
         return interpreters.libraries(prefix) if prefix else []
 
     def _nspawn(self, merged: Path) -> List[str]:
         binds = [f"--bind={self.directory / 'varlib'}:/var/lib"]
-        prefix = interpreters.find(self.release.python)
-        if prefix and self.release.enterprise:
+        prefix = self._python()
+        if prefix:
             binds.append(f"--bind-ro={prefix}:{recipe.RELEASE_PYTHON}")
         if self.release.enterprise:
             binds.append(f"--bind-ro={rpms.repository(self.place.cache, self.release.name)}:{recipe.REPOSITORY}")
@@ -203,18 +220,14 @@ class Host:
         end = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < end:
             if self.leader() is not None and self.answers():
-                done = self.exec(["systemctl", "is-system-running", "--wait"], timeout=BOOT_SECONDS)
-                if done.stdout.strip() in {"running", "degraded"}:
-                    return
+                with suppress(subprocess.TimeoutExpired):
+                    done = self.exec(["systemctl", "is-system-running", "--wait"], timeout=end - time.monotonic())
+                    if done.stdout.strip() in {"running", "degraded"}:
+                        return
             if not self.cgroups.pids() and self.console():
                 break
             time.sleep(0.05)
         raise FleetError(f"{self.spec.name} did not boot.", self.console())
-
-    def _remove_python(self) -> None:
-        done = self.exec(["sh", "-c", "rpm -q python3 platform-python python36 | grep -v 'not installed' | xargs rpm -e --nodeps"])
-        if done.returncode:
-            raise FleetError(f"{self.spec.name} keeps its Python.", done.stderr)
 
 
 def _comm(pid: Union[int, str]) -> str:

@@ -61,7 +61,7 @@ class Lab:
             self._refuse_others(specs)
             self._prepare(specs, report)
             number = machine.claim(self.directory)
-            machine.allow_inotify(len({*specs, *self._specs()}))
+            machine.allow_inotify(len(specs))
             self._switch(number)
             hosts = [self._host(spec, number) for spec in specs]
             waiting = [each for each in hosts if each.status().state != "running"]
@@ -72,6 +72,7 @@ class Lab:
 
     def down(self, report: Report = _silent) -> None:
         """Removes the lab: processes, mounts, namespaces, cgroups, files. The cache stays."""
+        machine.require_root()
         with lock.held(self._lock):
             number = machine.number(self.directory)
             if number is not None:
@@ -99,6 +100,7 @@ class Lab:
 
     def status(self) -> List[host.HostStatus]:
         """The lab's hosts as they are now."""
+        machine.require_root()
         number = machine.number(self.directory)
         if number is None:
             return [host.HostStatus(spec.name, "", spec.release, "stopped", "") for spec in self._specs()]
@@ -131,10 +133,12 @@ class Lab:
         rootfs.root(self._cache)
         for name in sorted({spec.release for spec in specs}):
             release = recipe.RELEASES[name]
-            look.layer(self._cache, release)
+            for python in sorted({spec.python for spec in specs if spec.release == name}):
+                look.layer(self._cache, release, python)
             if release.enterprise:
                 rpms.repository(self._cache, name)
-        (self.directory / "hosts").mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.directory / "hosts").mkdir(exist_ok=True)
         inventory.make_keys(self.directory)
 
     def _switch(self, number: int) -> None:

@@ -5,25 +5,30 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import List
+from typing import List, Mapping
 
 from fleet.lab import cache, command, recipe, rootfs, rpms
 
 
-def layer(directory: Path, release: recipe.Release) -> Path:
-    """The layer's directory, from the cache or built."""
-    parts = (release, _files(release), recipe.STAND_IN)
-    if not release.enterprise:
-        key = cache.digest(*parts, Path(__file__))
-        return cache.obtain(directory, f"look-{release.name}", key, lambda aside, _fd: _write(aside, release))
-    repository = rpms.repository(directory, release.name)
+def layer(directory: Path, release: recipe.Release, python: str = "release") -> Path:
+    """The layer's directory, from the cache or built; with `python` "none" no Python is installed."""
+    installed = [
+        package for package in rpms.packages(release.name) if package.installed and (python != "none" or not package.links)
+    ]
+    links = dict(LINKS) if release.enterprise else {} if python == "none" else {"usr/bin/python3": recipe.HIDDEN_PYTHON}
 
     def build(aside: Path, fd: int) -> None:
-        _write(aside, release)
-        _install(aside, repository, rpms.packages(release.name), fd)
+        _write(aside, release, links)
+        if installed:
+            _install(aside, rpms.repository(directory, release.name), installed, fd)
 
-    key = cache.digest(*parts, rpms.packages(release.name), Path(__file__))
+    key = cache.digest(release, _files(release), links, installed, Path(__file__))
     return cache.obtain(directory, f"look-{release.name}", key, build)
+
+
+def has_python(release: recipe.Release) -> bool:
+    """Whether a new host of the release has a `python3`."""
+    return not release.enterprise or any(package.links for package in rpms.packages(release.name) if package.installed)
 
 
 def os_release(release: recipe.Release) -> str:
@@ -59,10 +64,9 @@ LINKS = {
 }
 
 
-def _write(tree: Path, release: recipe.Release) -> None:
+def _write(tree: Path, release: recipe.Release, links: Mapping[str, str]) -> None:
     for file in _files(release):
         rootfs.write(tree, file)
-    links = LINKS if release.enterprise else {"usr/bin/python3": recipe.HIDDEN_PYTHON}
     for path, target in links.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).symlink_to(target)

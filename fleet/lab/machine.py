@@ -26,7 +26,7 @@ PROGRAMS = {
     "ssh-keygen": "openssh-client",
     "nsenter": "util-linux",
 }
-PACKAGES = tuple(sorted({*PROGRAMS.values(), "nftables"}))
+PACKAGES = tuple(sorted(set(PROGRAMS.values())))
 VAGRANT = "Or use Vagrant: `vagrant up` makes the lab's hosts as virtual machines."
 
 RUN = Path("/run/skiff-lab")
@@ -42,10 +42,7 @@ def check() -> None:
     Raises:
         FleetError: it names what is missing and what to do.
     """
-    if os.geteuid():
-        raise FleetError(
-            "The lab needs root: it makes network namespaces, mounts and cgroups.", resolution=f"Run it with sudo. {VAGRANT}"
-        )
+    require_root()
     missing = {program: package for program, package in PROGRAMS.items() if not shutil.which(program)}
     if missing:
         packages = " ".join(sorted(set(missing.values())))
@@ -55,7 +52,7 @@ def check() -> None:
         )
     try:
         command.run(
-            ["unshare", "--mount", "--net", "--pid", "--fork", "sh", "-c", "mount -t tmpfs tmpfs /mnt && mknod /mnt/null c 1 3"]
+            ["unshare", "--mount", "--net", "--pid", "--fork", "sh", "-c", "mount -t tmpfs tmpfs /tmp && mknod /tmp/null c 1 3"]
         )
     except FleetError as error:
         raise FleetError(
@@ -63,6 +60,18 @@ def check() -> None:
             error.details,
             f"In a container, run it privileged. {VAGRANT}",
         ) from error
+
+
+def require_root() -> None:
+    """Makes sure that root runs this.
+
+    Raises:
+        FleetError: another does.
+    """
+    if os.geteuid():
+        raise FleetError(
+            "The lab needs root: it makes network namespaces, mounts and cgroups.", resolution=f"Run it with sudo. {VAGRANT}"
+        )
 
 
 def number(lab: Path) -> Optional[int]:
@@ -103,9 +112,10 @@ def release(lab: Path) -> None:
 
 
 def allow_inotify(hosts: int) -> None:
-    """Raises the machine's limit of inotify instances if this many more hosts might meet it; each systemd takes about ten."""
+    """Raises the machine's limit of inotify instances if this many hosts more might meet it; each systemd takes about ten."""
     with lock.held(RUN / ".lock"):
         limit = int(INOTIFY.read_text())
+        hosts += sum(1 for _ in Path("/run/netns").glob("skiff-lab-*-*"))
         if limit < INOTIFY_RAISED and hosts * INOTIFY_A_HOST > limit // 2:
             before = RUN / "inotify"
             if not before.exists():

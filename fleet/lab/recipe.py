@@ -119,7 +119,7 @@ USERS = (
 
 @dataclass(frozen=True)
 class Release:
-    """A release as its hosts look. `python` is the version of its own python3, "" where it has no Python 3."""
+    """A release as its hosts look. `python` is the version of its own python3 package."""
 
     name: str
     id: str
@@ -149,7 +149,7 @@ def _centos(major: str, python: str, name: str = "CentOS Stream") -> Release:
 RELEASES: Mapping[str, Release] = {
     release.name: release
     for release in (
-        _centos("7", "", "CentOS Linux"),
+        _centos("7", "3.6", "CentOS Linux"),
         _centos("8", "3.6"),
         _centos("9", "3.9"),
         _centos("10", "3.12"),
