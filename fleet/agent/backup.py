@@ -1,0 +1,53 @@
+"""Copies of what a run replaces or removes, under /var/lib/skiff-agent/backup/<run>, root's alone."""
+
+import os
+import shutil
+import stat
+
+from fleet.agent.errors import from_os
+from fleet.agent.state import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+
+class Backups:
+    """One run's copies."""
+
+    def __init__(self, state: State, run: str) -> None:
+        self._state = state
+        self._run = run
+
+    def keep(self, path: str) -> "Optional[str]":
+        """Copy what is at `path`, a file or link, and say where the copy is; None where there is nothing.
+
+        Raises:
+            AgentError: it cannot be copied; nothing may be replaced then.
+        """
+        if not os.path.lexists(path):
+            return None
+        folders = os.path.dirname(os.path.abspath(path)).strip(os.sep).split(os.sep)
+        folder = self._state.prepare("backup", self._run, *[part for part in folders if part])
+        copy = os.path.join(folder, os.path.basename(path))
+        try:
+            if os.path.lexists(copy):
+                os.unlink(copy)
+            if os.path.islink(path):
+                os.symlink(os.readlink(path), copy)
+            else:
+                _copy(path, copy)
+        except OSError as error:
+            raise from_os(error, copy) from error
+        return copy
+
+
+def _copy(source: str, target: str) -> None:
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(source, "rb") as old, open(descriptor, "wb") as new:
+        shutil.copyfileobj(old, new, 1 << 20)
+        new.flush()
+        found = os.fstat(old.fileno())
+        os.fchown(descriptor, found.st_uid, found.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+        os.fsync(descriptor)

@@ -1,0 +1,119 @@
+"""The bytes that resources need: asked for by digest, checked on arrival, small ones in memory, large ones in the spool."""
+
+import hashlib
+import io
+import os
+
+from fleet.agent import frames
+from fleet.agent.errors import AgentError, from_os
+from fleet.agent.state import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+
+IN_MEMORY = 1 << 20
+CHUNK = 1 << 20
+
+
+class Contents:
+    """What has arrived, by sha256. `ask` sends the need, `receive` gives the frames that answer it."""
+
+    def __init__(self, state: State, ask: "Callable[[List[str]], None]", receive: "Callable[[], Tuple[bytes, bytes]]") -> None:
+        self._state = state
+        self._ask = ask
+        self._receive = receive
+        self._memory: "Dict[str, bytes]" = {}
+        self._spooled: "Set[str]" = set()
+
+    def fetch(self, wanted: "Iterable[Dict[str, Any]]") -> None:
+        """Have these contents here, asking once for all that are missing.
+
+        Raises:
+            AgentError: the bytes that came are not those asked for, or the spool is full.
+        """
+        sizes = {content["sha256"]: content["size"] for content in wanted}
+        missing = sorted(digest for digest in sizes if digest not in self._memory and digest not in self._spooled)
+        if not missing:
+            return
+        self._ask(missing)
+        arriving = {digest: _Arrival(self._open(digest, sizes[digest])) for digest in missing}
+        try:
+            while arriving:
+                self._take(arriving)
+        except OSError as error:
+            raise from_os(error, self._state.path("spool")) from error
+        finally:
+            for arrival in arriving.values():
+                arrival.close()
+
+    def chunks(self, content: "Dict[str, Any]") -> "Iterator[bytes]":
+        """A content's bytes, fetched now if they are not here."""
+        self.fetch([content])
+        digest = content["sha256"]
+        if digest in self._memory:
+            yield self._memory[digest]
+            return
+        with open(self.path(digest), "rb") as stream:
+            for chunk in iter(lambda: stream.read(CHUNK), b""):
+                yield chunk
+
+    def read(self, content: "Dict[str, Any]") -> bytes:
+        """A content's bytes at once."""
+        return b"".join(self.chunks(content))
+
+    def path(self, digest: str) -> str:
+        """Where the spool keeps a content."""
+        return self._state.path("spool", digest)
+
+    def clear(self) -> None:
+        """Empty the spool, of an earlier, broken run too."""
+        folder = self._state.path("spool")
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            os.unlink(os.path.join(folder, name))
+        self._spooled.clear()
+
+    def _open(self, digest: str, size: int) -> "IO[bytes]":
+        if size <= IN_MEMORY:
+            return io.BytesIO()
+        self._state.prepare("spool")
+        try:
+            return open(self.path(digest), "w+b")
+        except OSError as error:
+            raise from_os(error, self.path(digest)) from error
+
+    def _take(self, arriving: "Dict[str, _Arrival]") -> None:
+        kind, payload = self._receive()
+        digest = payload[:32].hex()
+        if kind == frames.JSON or digest not in arriving:
+            raise AgentError("the control side sent what was not asked for", digest)
+        if kind == frames.BYTES:
+            arriving[digest].add(payload[32:])
+            return
+        arrival = arriving.pop(digest)
+        if arrival.digest.hexdigest() != digest:
+            raise AgentError("a content arrived damaged", "expected sha256 {}".format(digest), "run again")
+        kept = arrival.close()
+        if kept is None:
+            self._spooled.add(digest)
+        else:
+            self._memory[digest] = kept
+
+
+class _Arrival:
+    """A content on its way in."""
+
+    def __init__(self, stream: "IO[bytes]") -> None:
+        self._stream = stream
+        self.digest = hashlib.sha256()
+
+    def add(self, chunk: bytes) -> None:
+        """Take one piece."""
+        self.digest.update(chunk)
+        self._stream.write(chunk)
+
+    def close(self) -> "Optional[bytes]":
+        """End it; the bytes, where they are kept in memory."""
+        kept = self._stream.getvalue() if hasattr(self._stream, "getvalue") else None
+        self._stream.close()
+        return kept

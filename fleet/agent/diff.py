@@ -1,0 +1,50 @@
+"""Differences as text for a person: unified, bounded, and never of what is binary."""
+
+import difflib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+LARGEST = 256 << 10  # beyond, a diff tells the sizes only
+LONGEST = 64 << 10
+
+
+def of_texts(path: str, old: "Optional[bytes]", new: "Optional[bytes]") -> str:
+    """A unified diff of two contents, either None where there is no file."""
+    before, after = _decoded(old), _decoded(new)
+    if before is None or after is None:
+        return "{}: {} -> {}\n".format(path, _told(old), _told(new))
+    names = ("/dev/null" if old is None else path, "/dev/null" if new is None else path)
+    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), names[0], names[1])
+    return cut("".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines))
+
+
+def of_value(name: str, old: str, new: str) -> str:
+    """One line for what is not a file's text: a mode, an owner, a state."""
+    return "{}: {} -> {}\n".format(name, old, new)
+
+
+def cut(text: str) -> str:
+    """The text, shortened where it is longer than a diff may be."""
+    if len(text) <= LONGEST:
+        return text
+    return "{}\n... {} more characters\n".format(text[:LONGEST], len(text) - LONGEST)
+
+
+def _decoded(data: "Optional[bytes]") -> "Optional[str]":
+    if data is None:
+        return ""
+    if len(data) > LARGEST or b"\0" in data:
+        return None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _told(data: "Optional[bytes]") -> str:
+    if data is None:
+        return "none"
+    kind = "text" if _decoded(data) is not None or (len(data) > LARGEST and b"\0" not in data[:8192]) else "binary"
+    return "{}, {} bytes".format(kind, len(data))

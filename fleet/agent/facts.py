@@ -1,0 +1,162 @@
+"""What this host is, mostly read from files: docs/exchange.md draws the document."""
+
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+
+from fleet.agent import process, storage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+PATHS = "/var/lib", "/opt"
+UNIT_FOLDERS = "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"
+
+
+def gather() -> "Dict[str, Any]":
+    """All facts."""
+    uname = os.uname()
+    cpu = read("/proc/cpuinfo")
+    return {
+        "hostname": socket.gethostname(),
+        "uid": os.geteuid(),
+        "os": _os_release(),
+        "kernel": uname.release,
+        "arch": uname.machine,
+        "python": {"path": sys.executable or "", "version": list(sys.version_info[:3])},
+        "pythons": _pythons(),
+        "package_manager": next((name for name in ("dnf", "yum") if process.which(name)), None),
+        "cgroup": _cgroup(),
+        "overlay": _overlay(uname.release),
+        "virtualisation": _virtualisation(cpu),
+        "cpu_flags": [flag for flag in ("vmx", "svm") if re.search(r"\b{}\b".format(flag), cpu)],
+        "kvm": os.path.exists("/dev/kvm"),
+        "selinux": _selinux(),
+        "firewalld": _firewalld(),
+        "storage": [storage.describe(path) for path in PATHS],
+        "memory": _memory(),
+        "cpus": os.cpu_count() or 1,
+        "docker": _docker(),
+    }
+
+
+def read(path: str) -> str:
+    """A file's text, empty where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def _os_release() -> "Dict[str, Any]":
+    found = {}
+    for line in (read("/etc/os-release") or read("/usr/lib/os-release")).splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not name.startswith("#"):
+            found[name.strip()] = value.strip().strip("\"'")
+    return {
+        "id": found.get("ID", "unknown"),
+        "id_like": found.get("ID_LIKE", "").split(),
+        "version_id": found.get("VERSION_ID", ""),
+        "pretty_name": found.get("PRETTY_NAME", found.get("NAME", "unknown")),
+    }
+
+
+def _pythons() -> "List[Dict[str, Any]]":
+    """Every Python 3 on the way, once: those of other files than this one are asked for their version, all at once."""
+    own = os.path.realpath(sys.executable)
+    found, asked = {own: list(platform.python_version_tuple())}, {}
+    paths = {own: sys.executable}
+    for folder in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/libexec"]:
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            path = os.path.join(folder, name)
+            real = os.path.realpath(path)
+            if real not in paths and re.match(r"(python3|platform-python)(\.\d+)?$", name) and os.access(path, os.X_OK):
+                paths[real] = path
+                asked[real] = _ask_version(path)
+    for real, child in asked.items():
+        said = child.communicate()[0].decode("ascii", "replace").split() if child is not None else []
+        if len(said) == 3:
+            found[real] = said
+    return [
+        {"path": paths[real], "version": [int(re.sub(r"\D.*", "", part)) for part in found[real]]}
+        for real in paths
+        if real in found
+    ]
+
+
+def _ask_version(path: str) -> "Optional[subprocess.Popen[bytes]]":
+    script = "import sys;print(*sys.version_info[:3])"
+    try:
+        return subprocess.Popen(
+            [path, "-I", "-S", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except OSError:
+        return None
+
+
+def _cgroup() -> str:
+    types = {mount.point: mount.type for mount in storage.mounts()}
+    if types.get("/sys/fs/cgroup") == "cgroup2":
+        return "v2"
+    return "hybrid" if types.get("/sys/fs/cgroup/unified") == "cgroup2" else "v1"
+
+
+def _overlay(release: str) -> bool:
+    if re.search(r"\boverlay$", read("/proc/filesystems"), re.MULTILINE):
+        return True
+    folder = "/lib/modules/" + release
+    return any("/overlay.ko" in read(os.path.join(folder, name)) for name in ("modules.builtin", "modules.dep"))
+
+
+def _virtualisation(cpu: str) -> str:
+    container = read("/run/systemd/container").strip()
+    if container:
+        return container
+    maker = read("/sys/class/dmi/id/sys_vendor") + read("/sys/class/dmi/id/product_name")
+    known = (("KVM", "kvm"), ("QEMU", "qemu"), ("VMware", "vmware"), ("VirtualBox", "oracle"), ("Microsoft", "microsoft"),
+             ("Xen", "xen"), ("Amazon EC2", "amazon"), ("Google", "google"))  # fmt: skip
+    for word, name in known:
+        if word in maker:
+            return name
+    return "unknown" if re.search(r"\bhypervisor\b", cpu) else "none"
+
+
+def _selinux() -> "Dict[str, Any]":
+    enforce = read("/sys/fs/selinux/enforce").strip()
+    written = re.search(r"^\s*SELINUX\s*=\s*(\w+)", read("/etc/selinux/config"), re.MULTILINE)
+    return {
+        "mode": {"1": "enforcing", "0": "permissive"}.get(enforce, "disabled"),
+        "file": written.group(1).lower() if written else None,
+        "kernel_args": "selinux=0" in read("/proc/cmdline").split(),
+    }
+
+
+def _firewalld() -> "Dict[str, Any]":
+    if not any(os.path.exists(os.path.join(folder, "firewalld.service")) for folder in UNIT_FOLDERS[1:]):
+        return {"installed": False, "active": "inactive", "enabled": "not-found"}
+    done = process.run(["systemctl", "show", "-p", "ActiveState,UnitFileState", "firewalld.service"], timeout=30)
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    return {"installed": True, "active": found.get("ActiveState", "unknown"), "enabled": found.get("UnitFileState", "unknown")}
+
+
+def _memory() -> int:
+    found = re.search(r"^MemTotal:\s*(\d+) kB", read("/proc/meminfo"), re.MULTILINE)
+    return int(found.group(1)) * 1024 if found else 0
+
+
+def _docker() -> "Dict[str, Any]":
+    unit = False
+    for folder in UNIT_FOLDERS:
+        path = os.path.join(folder, "docker.service")
+        unit = unit or (os.path.exists(path) and os.path.basename(os.path.realpath(path)) == "docker.service")
+    socket_path = "/run/docker.sock"
+    if not os.path.lexists(socket_path):
+        return {"unit": unit, "socket": "absent"}
+    ours = os.path.islink(socket_path) and os.path.basename(os.readlink(socket_path)) == "skiff.sock"
+    return {"unit": unit, "socket": "skiff" if ours else "foreign"}

@@ -1,0 +1,62 @@
+"""The host as the checks of one run see it: what was asked once for all resources, and what earlier changes will bring."""
+
+from fleet.agent.accounts import Accounts
+from fleet.agent.backup import Backups
+from fleet.agent.contents import Contents
+from fleet.agent.forecast import Forecast
+from fleet.agent.journal import Journal
+from fleet.agent.rpm import Installed
+from fleet.agent.state import State
+from fleet.agent.systemd import Units
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Set
+
+
+class Host:
+    """One run's view. `changed` are the ids planned to change so far, or, while applying, changed."""
+
+    def __init__(
+        self,
+        state: State,
+        contents: Contents,
+        journal: Journal,
+        run: str,
+        resources: "List[Dict[str, Any]]",
+        facts: "Dict[str, Any]",
+    ) -> None:
+        self.state = state
+        self.contents = contents
+        self.journal = journal
+        self.facts = facts
+        self.backups = Backups(state, run)
+        self.reboot: "List[str]" = []
+        self.changed: "Set[str]" = set()
+        self.forecast = Forecast()
+        self.accounts = Accounts()
+        self.installed = Installed([name for one in resources if one["kind"] == "package" for name in one["names"]])
+        self.units = Units([one["name"] for one in resources if one["kind"] == "unit"])
+
+    def refresh(self) -> None:
+        """Forget what was asked: something changed."""
+        self.accounts = Accounts()
+        self.installed = Installed(self.installed.names)
+        self.units = Units(self.units.names)
+
+    def begin_applying(self) -> None:
+        """From here on the host itself is asked, nothing foreseen."""
+        self.forecast = Forecast()
+        self.changed = set()
+        self.reboot = []
+        self.refresh()
+
+    def needs_reboot(self, reason: str) -> None:
+        """Note, once, why the host has to be started anew."""
+        if reason not in self.reboot:
+            self.reboot.append(reason)
+
+    def triggered(self, listener: str, triggers: "List[str]") -> "List[str]":
+        """Which of `triggers` changed in this run, or in a broken one that still owes `listener` its answer."""
+        owed = self.journal.owed(listener)
+        return sorted(owed | {name for name in triggers if name in self.changed})

@@ -1,0 +1,57 @@
+"""A regular file."""
+
+import os
+import stat
+
+from fleet.agent import atomic
+from fleet.agent.change import Change
+from fleet.agent.document import Document, look
+from fleet.agent.errors import AgentError, from_os
+from fleet.agent.forecast import ABSENT, FILE, Forecast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional
+
+    from fleet.agent.host import Host
+
+
+def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """What differs."""
+    if want["state"] == "absent":
+        return _check_absent(want["path"], host)
+    return _document(want).compare(host)
+
+
+def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
+    """Write or remove the file."""
+    if want["state"] != "absent":
+        _document(want).write(change, host)
+        return
+    path = want["path"]
+    if want["backup"] and not want["secret"]:
+        change.backup = host.backups.keep(path)
+    try:
+        os.unlink(path)
+        atomic.sync_directory(os.path.dirname(path))
+    except OSError as error:
+        raise from_os(error, path) from error
+
+
+def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
+    """The file will be there, or gone."""
+    forecast.paths[want["path"]] = ABSENT if want["state"] == "absent" else FILE
+
+
+def _document(want: "Dict[str, Any]") -> Document:
+    fields = ("content", "mode", "owner", "group", "backup", "secret", "validate")
+    return Document(want["path"], **{name: want[name] for name in fields})
+
+
+def _check_absent(path: str, host: "Host") -> "Optional[Change]":
+    found = look(path)
+    if found is None or host.forecast.takes(path):
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        raise AgentError("{} is a directory, not a file".format(path), "", "declare a directory that is absent to remove it")
+    return Change("remove", "remove {}".format(path))

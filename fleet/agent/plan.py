@@ -1,0 +1,92 @@
+"""Checks every resource in order before anything is touched, each knowing what the earlier ones will bring."""
+
+import importlib
+import traceback
+
+from fleet.agent.change import Change
+from fleet.agent.errors import AgentError, from_os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+    from fleet.agent.host import Host
+
+KINDS = {
+    "archive", "command", "directory", "file", "group", "json", "link", "module",
+    "package", "repository", "selinux", "sysctl", "unit", "user",
+}  # fmt: skip
+
+
+class Plan:
+    """Changes and errors by resource id, in the order of the resources."""
+
+    def __init__(self) -> None:
+        self.changes: "Dict[str, Change]" = {}
+        self.errors: "Dict[str, AgentError]" = {}
+
+
+def in_order(resources: "List[Dict[str, Any]]") -> "List[Dict[str, Any]]":
+    """The resources with each role's handlers at the role's end."""
+    ordered: "List[Dict[str, Any]]" = []
+    handlers: "List[Dict[str, Any]]" = []
+    for resource in resources:
+        if handlers and resource["role"] != handlers[0]["role"]:
+            ordered += handlers
+            handlers = []
+        (handlers if resource["handler"] else ordered).append(resource)
+    return ordered + handlers
+
+
+def make(resources: "List[Dict[str, Any]]", host: "Host", diffs: bool) -> Plan:
+    """What would change on the host, and what cannot be checked."""
+    plan = Plan()
+    for resource in resources:
+        try:
+            change = check(resource, host)
+        except AgentError as error:
+            plan.errors[resource["id"]] = error
+            continue
+        if change is not None:
+            plan.changes[resource["id"]] = change
+            host.changed.update([resource["id"], *change.also])
+            kind(resource).foresee(resource, change, host.forecast)
+    if diffs:
+        host.contents.fetch([content for change in plan.changes.values() for content in change.shown])
+        for change in plan.changes.values():
+            change.finish(host.contents.read)
+    return plan
+
+
+def check(resource: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """What one resource would change; nothing for a handler that nobody called.
+
+    Raises:
+        AgentError: it cannot be checked.
+    """
+    if resource["handler"] and not host.triggered(resource["id"], resource["listens"]):
+        return None
+    try:
+        found = kind(resource).check(resource, host)
+    except OSError as error:
+        raise from_os(error, str(resource.get("path", resource["id"]))) from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise internal(error) from error
+    return found  # type: ignore[no-any-return] # the module is found by name
+
+
+def kind(resource: "Dict[str, Any]") -> "Any":
+    """The module of a resource's kind.
+
+    Raises:
+        AgentError: there is none.
+    """
+    if resource["kind"] not in KINDS:
+        raise AgentError("this agent knows no resource of kind {}".format(resource["kind"]))
+    return importlib.import_module("fleet.agent.kinds." + resource["kind"])
+
+
+def internal(error: Exception) -> AgentError:
+    """A fault of the agent itself, with where it happened."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    return AgentError("internal error: {}: {}".format(type(error).__name__, error), where, "please report this")

@@ -1,0 +1,48 @@
+"""Runs the read-only commands from whose output the control side judges a host."""
+
+import os
+import shutil
+import tempfile
+import time
+
+from fleet.agent import process
+from fleet.agent.contents import Contents
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
+
+
+def run(probes: "List[Dict[str, Any]]", contents: Contents) -> "List[Dict[str, Any]]":
+    """The outcome of each probe, in order; their contents lie in a private directory while they run."""
+    contents.fetch([content for probe in probes for content in probe["contents"].values()])
+    folder = None
+    try:
+        outcomes = []
+        for number, probe in enumerate(probes):
+            if probe["contents"] and folder is None:
+                folder = tempfile.mkdtemp(prefix="skiff-probe.", dir=process.SCRATCH)
+            outcomes.append(_one(probe, contents, os.path.join(folder or "", str(number))))
+        return outcomes
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder)
+
+
+def _one(probe: "Dict[str, Any]", contents: Contents, prefix: str) -> "Dict[str, Any]":
+    argv = list(probe["argv"])
+    for name, content in probe["contents"].items():
+        path = "{}-{}".format(prefix, name)
+        with open(path, "wb") as stream:
+            for chunk in contents.chunks(content):
+                stream.write(chunk)
+        argv = [word.replace("{" + name + "}", path) for word in argv]
+    begun = time.monotonic()
+    done = process.run(argv, probe["timeout"])
+    return {
+        "name": probe["name"],
+        "status": done.status,
+        "stdout": done.stdout,
+        "stderr": done.stderr,
+        "seconds": round(time.monotonic() - begun, 3),
+    }

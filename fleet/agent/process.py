@@ -1,0 +1,79 @@
+"""Runs the host's programs: no shell, no terminal, output captured, one environment."""
+
+import os
+import signal
+import subprocess
+import tempfile
+
+from fleet.agent.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Optional, Sequence
+
+MISSING = 127
+TIMED_OUT = 124
+LONGEST = 4 << 20  # bytes of output kept
+SCRATCH = "/run" if os.access("/run", os.W_OK) else None  # memory: a full disk hides no message
+
+
+class Finished:
+    """What a program left: exit status, 127 where it is missing, 124 where its time ran out."""
+
+    def __init__(self, argv: "Sequence[str]", status: int, stdout: str, stderr: str) -> None:
+        self.argv = argv
+        self.status = status
+        self.stdout = stdout
+        self.stderr = stderr
+
+    def last_lines(self, count: int = 20) -> str:
+        """The end of what it said, for an error's details."""
+        said = [line.rstrip() for line in (self.stdout + "\n" + self.stderr).splitlines() if line.strip()]
+        return "\n".join(said[-count:])
+
+    def failure(self, brief: str, resolution: str = "") -> AgentError:
+        """An error that tells the status and the last lines."""
+        head = "{} exited with status {}".format(" ".join(self.argv), self.status)
+        if self.status == MISSING:
+            head = "{} is not installed".format(self.argv[0])
+        return AgentError(brief, "\n".join(part for part in (head, self.last_lines()) if part), resolution)
+
+
+def which(name: str) -> "Optional[str]":
+    """The path of a program, or None."""
+    if os.sep in name:
+        return name if os.access(name, os.X_OK) else None
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(folder, name)
+        if os.access(path, os.X_OK) and os.path.isfile(path):
+            return path
+    return None
+
+
+def run(argv: "Sequence[str]", timeout: "Optional[float]" = None, log: "Optional[str]" = None) -> Finished:
+    """Run a program to its end in a session of its own.
+
+    Its output goes to a file (`log`, or an unnamed one), not a pipe: what it leaves running holds nobody up, and a
+    transaction whose agent was killed does not die of a broken pipe.
+    """
+    with _scratch() if log is None else open(log, "w+b") as out, _scratch() as err:
+        try:
+            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+        except OSError as error:
+            return Finished(argv, MISSING, "", "{}: {}".format(argv[0], error.strerror))
+        try:
+            status = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            status = TIMED_OUT
+        return Finished(argv, status, _text(out), _text(err))
+
+
+def _scratch() -> "IO[bytes]":
+    return tempfile.TemporaryFile(dir=SCRATCH)
+
+
+def _text(stream: "IO[bytes]") -> str:
+    stream.seek(0)
+    return stream.read(LONGEST).decode("utf-8", "replace")

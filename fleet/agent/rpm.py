@@ -1,0 +1,46 @@
+"""Which packages are installed: one question to the package database for all that a run declares."""
+
+from fleet.agent import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Sequence, Set
+
+
+class Installed:
+    """What the database says of `names`, asked when first needed."""
+
+    def __init__(self, names: "Sequence[str]") -> None:
+        self.names = list(dict.fromkeys(names))
+        self._missing: "Optional[Set[str]]" = None
+        self._packages: "Set[str]" = set()
+
+    def provided(self, name: str) -> bool:
+        """Whether an installed package is or provides `name`."""
+        return name not in self._ask()
+
+    def named(self, name: str) -> bool:
+        """Whether a package of this very name is installed."""
+        self._ask()
+        return name in self._packages
+
+    def _ask(self) -> "Set[str]":
+        if self._missing is not None:
+            return self._missing
+        done = process.run(["rpm", "-q", "--whatprovides", "--qf", "%{NAME}\n", *self.names])
+        if done.status == process.MISSING:
+            raise done.failure("the package database cannot be read", "this host has no rpm: it is not of the CentOS family")
+        missing = set()
+        said = done.stdout.splitlines() + done.stderr.splitlines()
+        for line in said:
+            words = line.split()
+            if line.startswith("no package provides "):
+                missing.add(words[-1])
+            elif len(words) == 1:
+                self._packages.add(line)
+            else:
+                missing.update(name for name in self.names if (name.startswith("/") and name in words) or name + ":" in words)
+        if done.status not in (0, 1) and len(missing) != done.status:
+            raise done.failure("the package database cannot be read", "try `rpm --rebuilddb` on the host")
+        self._missing = missing
+        return missing

@@ -1,0 +1,175 @@
+"""One run on the host: plan, apply in order, probe, record. Speaks through the channel and stops where it is told to."""
+
+import os
+import time
+
+from fleet.agent import atomic, plan, probes
+from fleet.agent.change import Change
+from fleet.agent.contents import Contents
+from fleet.agent.errors import AgentError, ControlGone, from_os
+from fleet.agent.frames import JSON, Channel, decode
+from fleet.agent.host import Host
+from fleet.agent.journal import Journal
+from fleet.agent.state import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Tuple
+
+ASKED = 0.5  # seconds between looks at a termination signal while contents are awaited
+
+
+class Run:
+    """A desired state in hand. `stop` is set by a message or by SIGTERM."""
+
+    def __init__(self, channel: Channel, state: State, facts: "Dict[str, Any]", desired: "Dict[str, Any]") -> None:
+        self._channel = channel
+        self._state = state
+        self._mode = desired["mode"]
+        self._diffs = bool(desired["diff"])
+        self._probes = desired["probes"]
+        self.resources = plan.in_order(desired["resources"])
+        self._contents = Contents(state, self._need, self._content_frame)
+        self._journal = Journal(state, self.resources)
+        self._host = Host(state, self._contents, self._journal, desired["run"], self.resources, facts)
+        self._record: "Dict[str, Any]" = {"run": desired["run"], "who": desired["who"], "begun": time.time(), "results": []}
+        self._counts = {"changed": 0, "failed": 0, "skipped": 0}
+        self.stop = False
+
+    def execute(self) -> "Dict[str, Any]":
+        """Everything between the lock's two ends; the `done` message, not yet sent."""
+        if self._mode == "apply":
+            self._clean()
+        made = plan.make(self.resources, self._host, self._diffs)
+        self._send_plan(made)
+        if self._mode != "apply":
+            self._counts.update(changed=len(made.changes), failed=len(made.errors))
+        elif made.changes or made.errors:
+            self._apply(made)
+        else:
+            for resource in self.resources:
+                self._result(resource, "ok")
+        if self._mode != "check" and not self._interrupted() and not self._counts["failed"]:
+            self._probe(bool(made.changes))
+        if self._mode == "apply":
+            self._contents.clear()
+            self._write_record()
+        return dict(self._counts, type="done", reboot=self._host.reboot, interrupted=self._interrupted())
+
+    def _clean(self) -> None:
+        self._contents.clear()
+        for folder in sorted({os.path.dirname(one["path"]) for one in self.resources if "path" in one}):
+            atomic.sweep(folder)
+
+    def _send_plan(self, made: plan.Plan) -> None:
+        by_id = {one["id"]: one for one in self.resources}
+        changes = [
+            {"id": key, "role": by_id[key]["role"], "handler": by_id[key]["handler"], "action": one.action, "summary": one.summary,
+             "diff": one.diff if self._diffs else ""}
+            for key, one in made.changes.items()
+        ]  # fmt: skip
+        errors = [{"id": key, "role": by_id[key]["role"], "error": one.to_wire()} for key, one in made.errors.items()]
+        changing = bool(changes or errors)
+        self._channel.send({"type": "plan", "changes": changes, "errors": errors}, flush=changing)
+
+    def _apply(self, made: plan.Plan) -> None:
+        if not made.errors:
+            self._host.begin_applying()
+            self._contents.fetch([content for change in made.changes.values() for content in change.contents])
+        failed = bool(made.errors)
+        for resource in self.resources:
+            known = made.errors.get(resource["id"])
+            if known is not None:
+                self._result(resource, "failed", error=known)
+            elif failed or self._interrupted():
+                self._result(resource, "skipped")
+            else:
+                failed = not self._apply_one(resource)
+
+    def _apply_one(self, resource: "Dict[str, Any]") -> bool:
+        begun = time.monotonic()
+        change: "Optional[Change]" = None
+        try:
+            change = plan.check(resource, self._host)
+            if change is not None:
+                self._change(resource, change)
+        except (AgentError, OSError) as error:
+            known = error if isinstance(error, AgentError) else from_os(error, str(resource.get("path", resource["id"])))
+            self._result(resource, "failed", change, begun, known)
+            return False
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            self._result(resource, "failed", change, begun, plan.internal(error))
+            return False
+        self._journal.settle(resource["id"])
+        self._result(resource, "ok" if change is None else "changed", change, begun)
+        return True
+
+    def _change(self, resource: "Dict[str, Any]", change: Change) -> None:
+        if self._diffs:
+            self._contents.fetch(change.shown)
+            change.finish(self._contents.read)
+        self._channel.send({"type": "begin", "id": resource["id"], "role": resource["role"]})
+        self._journal.announce([resource["id"], *change.also])
+        plan.kind(resource).apply(resource, change, self._host)
+        self._host.changed.update([resource["id"], *change.also])
+        self._host.refresh()
+
+    def _result(
+        self,
+        resource: "Dict[str, Any]",
+        status: str,
+        change: "Optional[Change]" = None,
+        begun: "Optional[float]" = None,
+        error: "Optional[AgentError]" = None,
+    ) -> None:
+        message = {
+            "type": "result",
+            "id": resource["id"],
+            "role": resource["role"],
+            "handler": resource["handler"],
+            "status": status,
+            "summary": change.summary if change is not None else "",
+            "seconds": round(time.monotonic() - begun, 3) if begun is not None else 0,
+            "backup": change.backup if change is not None else None,
+            "error": error.to_wire() if error is not None else None,
+        }
+        if status in self._counts:
+            self._counts[status] += 1
+        self._record["results"].append(dict(message))
+        message["diff"] = change.diff if change is not None and self._diffs else ""
+        self._channel.send(message, flush=status in ("changed", "failed"))
+
+    def _probe(self, changed: bool) -> None:
+        wanted = [one for one in self._probes if one["when"] == "always" or changed or self._mode == "verify"]
+        self._channel.send({"type": "probes", "results": probes.run(wanted, self._contents)}, flush=False)
+
+    def _write_record(self) -> None:
+        self._record.update(self._counts, ended=time.time(), reboot=self._host.reboot, interrupted=self._interrupted())
+        self._state.write_json("last-run.json", self._record)
+
+    def _need(self, digests: "List[str]") -> None:
+        self._channel.send({"type": "need", "sha256": digests})
+
+    def _content_frame(self) -> "Tuple[bytes, bytes]":
+        while True:
+            frame = self._channel.receive(ASKED)
+            if self.stop:
+                raise ControlGone()
+            if frame is None:
+                continue
+            if frame[0] == JSON and decode(frame[1])["type"] == "stop":
+                self.stop = True
+                raise ControlGone()
+            return frame
+
+    def _interrupted(self) -> bool:
+        """Whether to go no further: told to stop, or nobody there any more."""
+        while not (self.stop or self._channel.gone):
+            try:
+                frame = self._channel.receive(0)
+            except ControlGone:
+                break
+            if frame is None:
+                return False
+            self.stop = frame[0] == JSON and decode(frame[1])["type"] == "stop"
+        return True

@@ -1,0 +1,72 @@
+"""The agent's own directory, /var/lib/skiff-agent: root's, 0700.
+
+    <sha256>            this program, as the stub finds it
+    last-run.json       what the last run did
+    pending.json        restarts and handlers that a broken run still owes
+    archives/           digests of the files of each unpacked archive
+    backup/<run>/PATH   what a run replaced or removed
+    spool/              large contents of the run in hand
+
+All of it is guarded by the lock on /run/skiff-agent.lock, but <sha256>, which is only ever renamed into place.
+"""
+
+import json
+import os
+import stat
+
+from fleet.agent import atomic
+from fleet.agent.errors import AgentError, from_os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class State:
+    """Names and keeps what is in the directory."""
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+
+    def path(self, *parts: str) -> str:
+        """A name below the directory."""
+        return os.path.join(self.home, *parts)
+
+    def prepare(self, *parts: str) -> str:
+        """Make the directory, and one below it, as it must be.
+
+        Raises:
+            AgentError: it is somebody else's or cannot be made.
+        """
+        try:
+            for depth in range(len(parts) + 1):
+                folder = self.path(*parts[:depth])
+                if not os.path.isdir(folder):
+                    os.mkdir(folder, 0o700)
+        except OSError as error:
+            raise from_os(error, self.path(*parts)) from error
+        found = os.lstat(self.home)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            raise AgentError(
+                "{} can be changed by others".format(self.home),
+                "mode {:04o}, owner {}".format(stat.S_IMODE(found.st_mode), found.st_uid),
+                "look at what is in it, then remove it: the next run makes it anew, root's and 0700",
+            )
+        return self.path(*parts)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write one file of the directory, in one step."""
+        self.prepare()
+        atomic.write(self.path(name), [data], 0o600)
+
+    def write_json(self, name: str, value: "Any") -> None:
+        """Write one JSON file of the directory, in one step."""
+        self.write(name, json.dumps(value, indent=1, sort_keys=True).encode("utf-8"))
+
+    def read_json(self, name: str) -> "Any":
+        """One JSON file's value, or None where it is missing or no JSON."""
+        try:
+            with open(self.path(name), "rb") as stream:
+                return json.loads(stream.read().decode("utf-8"))
+        except (OSError, ValueError):
+            return None

@@ -1,0 +1,85 @@
+"""What is sent to a host to start its agent: one command line for any login shell, and the agent's modules as one text.
+
+docs/exchange.md tells the conversation that follows.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import secrets
+import shlex
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+HOME = "/var/lib/skiff-agent"
+LOCK = "/run/skiff-agent.lock"
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PYTHONS = ("/usr/libexec/platform-python", "python3", *(f"python3.{minor}" for minor in range(13, 5, -1)))
+SOURCES = Path(__file__).parent / "agent"
+NOT_MODULES = {"stub.py", "loader.py"}  # the first is the command line's, the second the program's frame
+
+
+@dataclass(frozen=True)
+class Program:
+    """The agent as it travels: `data` is its zlib-compressed text, `sha256` the digest of just these bytes."""
+
+    data: bytes
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """One run's command line, its marker (a line of the host's stdout, and of stdin after sudo) and sudo's prompt."""
+
+    command: str
+    marker: str
+    prompt: Optional[str]
+
+
+@functools.cache
+def program() -> Program:
+    """The agent, the same bytes for the same sources."""
+    modules = {"fleet.": '"""The agent\'s namespace."""\n'}
+    for path in sorted(SOURCES.rglob("*.py")):
+        if path.name not in NOT_MODULES:
+            parts = ("fleet", *path.relative_to(SOURCES.parent).with_suffix("").parts)
+            name = ".".join(parts[:-1]) + "." if parts[-1] == "__init__" else ".".join(parts)
+            modules[name] = path.read_text("utf-8")
+    text = (SOURCES / "loader.py").read_text("utf-8") + f"\nSOURCES.update({modules!r})\n"
+    data = zlib.compress(text.encode("utf-8"), 9)
+    return Program(data, hashlib.sha256(data).hexdigest())
+
+
+def prepare(become: bool, home: str = HOME, lock: str = LOCK, path: str = SEARCH_PATH) -> Bootstrap:
+    """A fresh command line; with `become`, through sudo."""
+    marker, prompt = secrets.token_hex(16), secrets.token_hex(16) if become else None
+    sudo = f"sudo -S -p {prompt} -- " if prompt else ""
+    return Bootstrap(f"exec {sudo}/bin/sh -c '{_script(marker, become, home, lock, path)}'", marker, prompt)
+
+
+def _script(marker: str, become: bool, home: str, lock: str, path: str) -> str:
+    """What /bin/sh does on the host. No single quote, backslash, newline or exclamation mark: csh and fish read it too."""
+    agent = program()
+    arguments = " ".join(shlex.quote(word) for word in (agent.sha256, str(len(agent.data)), home, lock))
+    skip = f"while IFS= read -r l; do case $l in {marker}) break;; esac; done; " if become else ""
+    found = '"$p" -I -S -c "import sys;sys.exit(sys.version_info<(3,6))"'
+    unpack = "import sys,base64,zlib;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
+    run = f'exec env -i LC_ALL=C PATH="$PATH" HOME=/root "$p" -I -c "{unpack}" {stub()} {arguments}'
+    script = (
+        f"PATH={path}; export PATH; cd /; umask 022; echo {marker}; {skip}"
+        f"while :; do for p in {' '.join(PYTHONS)}; do {found} </dev/null >/dev/null 2>/dev/null && {run}; done; "
+        "ID=; VERSION_ID=; if test -r /etc/os-release; then . /etc/os-release; fi; echo nopython ${ID:-unknown} ${VERSION_ID:-0}; "
+        'IFS= read -r l || exit 127; eval "$l" </dev/null >&2; done'
+    )
+    assert not set(script) & set("'\\\n!"), "the login shell would misread it"
+    return script
+
+
+@functools.cache
+def stub() -> str:
+    """The first Python that runs on the host, packed into a word of letters and digits."""
+    return base64.b64encode(zlib.compress((SOURCES / "stub.py").read_bytes(), 9)).decode("ascii")

@@ -1,0 +1,27 @@
+"""Resources in the form that they have on the wire, made from the suite's own dataclasses."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Optional, Sequence, Union
+
+from fleet.content import Content
+from fleet.resources import Command, Resource
+
+
+def wire(resource: Resource, role: str = "role", listens: Optional[Sequence[str]] = None) -> Dict[str, Any]:
+    """A resource as `desired` carries it; its content, if any, rides along under `_content` for the driver."""
+    fields: Dict[str, Any] = {field.name: getattr(resource, field.name) for field in dataclasses.fields(resource)}
+    fields = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    content: Union[Content, None] = fields.get("content")
+    if content is not None:
+        fields["content"] = {"sha256": content.sha256, "size": content.size}
+    fields.update(kind=resource.kind, id=resource.id, role=role, handler=listens is not None, _content=content)
+    if listens is not None:
+        fields["listens"] = list(listens)
+    return fields
+
+
+def handler(command: Command, listens: Sequence[str], role: str = "role") -> Dict[str, Any]:
+    """A handler on the wire."""
+    return wire(command, role, listens)
