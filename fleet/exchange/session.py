@@ -1,0 +1,164 @@
+"""Drives one exchange over a channel: the opening, hello, one desired state, contents by digest, messages as they come.
+
+All sending and receiving is done by the one thread that iterates; `stopping` is looked at twice a second.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+
+from fleet.bootstrap import Bootstrap, program
+from fleet.content import Content
+from fleet.errors import HostError
+from fleet.exchange.frames import Decoder, encode, encode_content
+from fleet.exchange.opening import Frames, Opening, ProgramNeeded, PythonMissing, Step
+from fleet.transport import END, ERR, Channel
+
+PROTOCOL = 1
+LOOK = 0.5
+
+Message = Dict[str, Any]
+
+
+class Session:
+    """One host's exchange. `deadline` is a time of `clock`; `silence` the seconds without a byte after which a host is given up."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        bootstrap: Bootstrap,
+        password: Optional[str],
+        deadline: float,
+        silence: float,
+        stopping: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._channel = channel
+        self._bootstrap = bootstrap
+        self._opening = Opening(bootstrap.marker, bootstrap.prompt, password is not None)
+        self._decoder = Decoder()
+        self._deadline = deadline
+        self._silence = silence
+        self._stopping = stopping
+        self._clock = clock
+        self._heard = clock()
+        self._ready: List[Message] = []
+        self._told_to_stop = False
+        self._desired = False
+        if bootstrap.prompt and password is not None:
+            channel.send(password.encode() + b"\n")
+
+    @property
+    def errors(self) -> str:
+        """What the host said on stderr."""
+        return self._opening.errors
+
+    def hello(self, install: Callable[[str, str], str]) -> Message:
+        """The agent's first message. `install` gives the line of shell for a host without Python, or raises.
+
+        Raises:
+            HostError: the agent cannot be started, or speaks another protocol.
+        """
+        try:
+            message = self._next(install)
+        except HostError:
+            self._channel.close_input()
+            raise
+        if message["type"] == "fatal":
+            raise fatal(message)
+        if message["type"] != "hello" or message.get("protocol") != PROTOCOL:
+            raise HostError("the agent speaks another protocol", str(message)[:200])
+        return message
+
+    def run(self, desired: Mapping[str, Any], contents: Mapping[str, Content]) -> Iterator[Message]:
+        """Sends the desired state and yields the agent's messages up to `done`; contents that it needs are sent in between.
+
+        Raises:
+            HostError: the exchange cannot go on.
+        """
+        self._channel.send(encode({"type": "desired", **desired}))
+        self._desired = True
+        while True:
+            message = self._next(None)
+            if message["type"] == "need":
+                self._send_contents(message["sha256"], contents)
+                continue
+            if message["type"] == "fatal":
+                raise fatal(message)
+            yield message
+            if message["type"] == "done":
+                return
+
+    def quit(self) -> None:
+        """Says that nothing is wanted of the host."""
+        self._channel.send(encode({"type": "quit"}))
+
+    def _send_contents(self, digests: List[str], contents: Mapping[str, Content]) -> None:
+        for digest in digests:
+            if digest not in contents:
+                raise HostError(f"the agent asked for a content that was not named: {digest}")
+            for frame in encode_content(contents[digest]):
+                self._look()
+                if self._told_to_stop:
+                    return
+                self._channel.send(frame)
+
+    def _next(self, install: Optional[Callable[[str, str], str]]) -> Message:
+        while not self._ready:
+            self._look()
+            received = self._channel.receive(LOOK)
+            if received is None:
+                continue
+            self._heard = self._clock()
+            if received.stream == END:
+                raise self._ended()
+            if received.stream == ERR:
+                self._opening.feed_err(received.data)
+            elif self._opening.over:
+                self._ready += self._decoder.feed(received.data)
+            else:
+                for step in self._opening.feed_out(received.data):
+                    self._answer(step, install)
+        return self._ready.pop(0)
+
+    def _answer(self, step: Step, install: Optional[Callable[[str, str], str]]) -> None:
+        if isinstance(step, Frames):
+            self._ready += self._decoder.feed(step.data)
+        elif isinstance(step, ProgramNeeded):
+            self._channel.send(program().data)
+        elif isinstance(step, PythonMissing):
+            assert install is not None
+            self._channel.send(install(step.os_id, step.os_version).encode() + b"\n")
+        elif self._bootstrap.prompt:
+            self._channel.send(self._bootstrap.marker.encode() + b"\n")
+
+    def _look(self) -> None:
+        """Passes a stop on, once, and gives a host up whose time has run out."""
+        if self._desired and not self._told_to_stop and self._stopping():
+            self._told_to_stop = True
+            self._channel.send(encode({"type": "stop"}))
+        now = self._clock()
+        if now > self._deadline:
+            raise HostError("the host's time has run out", self.errors, "give it more with --timeout SECONDS")
+        if now - self._heard > self._silence:
+            raise HostError(f"nothing was heard from the host for {self._silence:g} s", self.errors)
+
+    def _ended(self) -> HostError:
+        status = self._channel.status()
+        ended = "" if status is None else f" (exit status {status})"
+        said = "\n".join(part for part in (self._opening.noise, self.errors) if part)
+        if self._opening.over:
+            return HostError(f"the agent ended before it was done{ended}", said, "run again: the next run continues from here")
+        if self._opening.started:
+            return HostError(f"the agent could not be started{ended}", said)
+        how = "sudo let nothing be run" if self._bootstrap.prompt else "the login shell ran nothing"
+        return HostError(f"{how}{ended}", said, "the login user needs a shell, and be root or be allowed to run /bin/sh by sudo")
+
+
+def fatal(message: Mapping[str, Any]) -> HostError:
+    """The error in an agent's last word."""
+    error = message["error"]
+    if isinstance(error, str):
+        return HostError(error)
+    return HostError(error["brief"], error.get("details", ""), error.get("resolution", ""))

@@ -1,0 +1,61 @@
+"""How a command on a host is reached: a transport opens one channel, whose three streams the exchange reads and writes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional, Protocol
+
+OUT = "out"
+ERR = "err"
+END = "end"
+
+
+class Received(NamedTuple):
+    """Something that came from a channel: bytes of OUT or ERR, or END once both have ended."""
+
+    stream: str
+    data: bytes
+
+
+class Channel(Protocol):
+    """A running command's streams.
+
+    `send` may be called by one thread while another receives. All raise UnreachableError when the connection is lost.
+    """
+
+    def send(self, data: bytes) -> None:
+        """Writes all of it to the command's stdin."""
+
+    def close_input(self) -> None:
+        """Ends the command's stdin."""
+
+    def receive(self, timeout: float) -> Optional[Received]:
+        """The next piece of output; None if there is none within `timeout` seconds."""
+
+    def status(self) -> Optional[int]:
+        """The command's exit status, once it is known."""
+
+    def close(self) -> None:
+        """Lets go of the channel; the command is told by its stdin's end."""
+
+
+class Transport(Protocol):
+    """A way to one host. `user` is known once connected."""
+
+    user: str
+
+    def connect(self) -> None:
+        """Connects and authenticates.
+
+        Raises:
+            UnreachableError: with the cause and the cure.
+        """
+
+    def open(self, command: str) -> Channel:
+        """Starts a command, given to the login shell as it is.
+
+        Raises:
+            UnreachableError: the connection is lost.
+        """
+
+    def close(self) -> None:
+        """Ends the connection; does nothing without one."""

@@ -1,0 +1,59 @@
+"""Why a host could not be connected to: which failures may pass by themselves, and the words for each."""
+
+from __future__ import annotations
+
+import socket
+
+import paramiko
+from paramiko.ssh_exception import NoValidConnectionsError, PasswordRequiredException
+
+from fleet.errors import UnreachableError
+from fleet.inventory.model import Host
+
+AUTHENTICATION = (
+    "name the key with identity_file in the inventory, add it to a running ssh-agent, "
+    "or give a password with --ask-pass or SKIFF_SSH_PASSWORD"
+)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether another attempt may succeed: refused, reset, or no banner from an sshd that is starting or short of slots."""
+    if isinstance(error, NoValidConnectionsError):
+        return any(isinstance(each, ConnectionRefusedError) for each in error.errors.values())
+    if isinstance(error, (ConnectionRefusedError, ConnectionResetError, BrokenPipeError, EOFError)):
+        return True
+    return isinstance(error, paramiko.SSHException) and "banner" in str(error).lower()
+
+
+def explain(error: BaseException, host: Host, user: str, timeout: float) -> UnreachableError:
+    """The failure in words: what happened, and what to do about it."""
+    where, login = host.target, f"{user}@{host.target}"
+    if isinstance(error, PasswordRequiredException):
+        return UnreachableError(f"the key for {login} is encrypted", str(error), "add it to a running ssh-agent: ssh-add FILE")
+    if isinstance(error, paramiko.AuthenticationException) or "No authentication methods" in str(error):
+        return UnreachableError(f"{login} refused to let us in: no key or password was accepted", str(error), AUTHENTICATION)
+    if isinstance(error, FileNotFoundError):
+        return UnreachableError(f"the key for {login} is missing: {error.filename}", "", AUTHENTICATION)
+    if isinstance(error, PermissionError) and error.filename:
+        return UnreachableError(f"the key for {login} cannot be read: {error.filename}", "", AUTHENTICATION)
+    if isinstance(error, socket.gaierror):
+        return UnreachableError(
+            f"{host.address} is no known host name", str(error.strerror), "set address in the inventory, or write user@address"
+        )
+    if isinstance(error, (socket.timeout, TimeoutError)):
+        return UnreachableError(
+            f"{where} did not answer within {timeout:g} s",
+            "",
+            "see that the host is up and no firewall drops what is sent to its SSH port",
+        )
+    if isinstance(error, NoValidConnectionsError):
+        if is_passing(error):
+            return UnreachableError(f"{where} refuses connections", "", "see that sshd runs there and listens on that port")
+        return UnreachableError(f"{where} cannot be reached", "; ".join(str(each) for each in error.errors.values()))
+    if is_passing(error):
+        return UnreachableError(
+            f"{where} closed the connection before SSH began",
+            str(error),
+            "sshd may be at its limit (MaxStartups), or something else listens there",
+        )
+    return UnreachableError(f"{where} cannot be reached: {str(error) or type(error).__name__}")

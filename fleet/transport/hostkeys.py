@@ -1,0 +1,103 @@
+"""Host keys: which are known, and what is said of one that is unknown or has changed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+from typing import List, Optional, Sequence, Tuple
+
+import paramiko
+
+from fleet.errors import UnreachableError
+
+STRICT = "strict"
+ACCEPT_NEW = "accept-new"
+POLICIES = (STRICT, ACCEPT_NEW)
+USER_FILE = Path("~/.ssh/known_hosts")
+SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
+
+
+class KnownHosts:
+    """The keys in some known_hosts files, read once for all hosts. A new key is written to the first of the files."""
+
+    def __init__(self, files: Sequence[Path], policy: str) -> None:
+        self.files = [file.expanduser() for file in files]
+        self.policy = policy
+        self._lock = threading.Lock()
+        self._keys = paramiko.HostKeys()
+        for file in self.files:
+            if file.exists():
+                self._keys.load(str(file))
+
+    @classmethod
+    def of(cls, file: Optional[Path], policy: str) -> KnownHosts:
+        """The file that the inventory names, or else the user's and the system's.
+
+        Raises:
+            UnreachableError: the file cannot be read.
+        """
+        try:
+            return cls([file] if file else [USER_FILE, SYSTEM_FILE], policy)
+        except OSError as error:
+            raise UnreachableError(f"known hosts cannot be read from {error.filename}: {error.strerror}") from error
+
+    def of_host(self, name: str) -> List[Tuple[str, paramiko.PKey]]:
+        """The known keys of a host as (type, key); `name` is `[address]:port` where the port is not 22."""
+        with self._lock:
+            found = self._keys.lookup(name)
+        return [] if found is None else [(kind, found[kind]) for kind in found]
+
+    def accept(self, name: str, key: paramiko.PKey) -> None:
+        """Adds a key, in memory and to the file, in one write."""
+        line = f"{name} {key.get_name()} {key.get_base64()}\n".encode()
+        with self._lock:
+            self._keys.add(name, key.get_name(), key)
+            self.files[0].parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.files[0], os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                end = os.fstat(descriptor).st_size
+                broken_line = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
+                os.write(descriptor, b"\n" + line if broken_line else line)
+            finally:
+                os.close(descriptor)
+
+
+class Policy(paramiko.MissingHostKeyPolicy):
+    """What happens to a host whose key is in no file: refused, with the way to make it known; or written down."""
+
+    def __init__(self, known: KnownHosts, port: int) -> None:
+        self._known = known
+        self._port = port
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002 # paramiko's
+        if self._known.policy == ACCEPT_NEW:
+            self._known.accept(hostname, key)
+            return
+        address = hostname.partition("]")[0].lstrip("[")
+        port = "" if self._port == 22 else f"-p {self._port} "
+        raise UnreachableError(
+            f"the host key of {hostname} is not known: {kind(key)} {key.fingerprint}",
+            f"it is in none of: {', '.join(map(str, self._known.files))} (ssh-keygen -F '{hostname}' -f FILE looks it up)",
+            f"fetch it with `ssh-keyscan {port}{address} >> {self._known.files[0]}`, and compare the fingerprint with what "
+            f"`ssh-keygen -lf /etc/ssh/ssh_host_{kind(key).lower()}_key.pub` says on the host itself; "
+            f"or accept keys at first sight with --host-key-policy {ACCEPT_NEW}",
+        )
+
+
+def kind(key: paramiko.PKey) -> str:
+    """A key's type as ssh-keygen names it."""
+    name = key.get_name()
+    return "ECDSA" if name.startswith("ecdsa") else name.rpartition("-")[2].upper()
+
+
+def changed(hostname: str, files: Sequence[Path], error: paramiko.BadHostKeyException) -> UnreachableError:
+    """What is said of a host that shows another key than the known one."""
+    return UnreachableError(
+        f"THE HOST KEY OF {hostname} HAS CHANGED: refused, for somebody may be listening in",
+        f"known: {kind(error.expected_key)} {error.expected_key.fingerprint}; "
+        f"shown: {kind(error.key)} {error.key.fingerprint}; files: {', '.join(map(str, files))}",
+        f"if the host was set up anew, remove the old key with `ssh-keygen -R '{hostname}' -f {files[0]}` and add the new one",
+    )

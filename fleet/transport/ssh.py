@@ -1,0 +1,194 @@
+"""The transport over SSH: one Fabric connection, one exec; host keys checked, connects retried with a jittered backoff."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import select
+import socket
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional
+
+import fabric
+import paramiko
+
+from fleet.errors import UnreachableError
+from fleet.inventory.model import Host
+from fleet.transport import END, ERR, OUT, Received
+from fleet.transport.faults import explain, is_passing
+from fleet.transport.hostkeys import KnownHosts, Policy, changed
+
+SIZE = 1 << 16
+ATTEMPTS = 4
+FIRST_DELAY = 0.4
+KEEPALIVE = 15
+# The kernel gives a dead connection up after this many milliseconds without an acknowledgement.
+DEAD_AFTER = 60_000
+
+# What goes wrong is told by the error raised; paramiko's threads would print tracebacks of their own.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True)
+class Login:
+    """How to authenticate and how long to wait. `password` also opens an encrypted key."""
+
+    password: Optional[str] = None
+    connect_timeout: int = 10
+    banner_timeout: int = 20
+    auth_timeout: int = 30
+
+    def config(self) -> fabric.Config:
+        """Fabric's configuration; ~/.ssh/config is read here, once for all hosts."""
+        return fabric.Config(overrides={"timeouts": {"connect": self.connect_timeout}}, lazy=False)
+
+
+class SshChannel:
+    """An exec's streams."""
+
+    def __init__(self, channel: paramiko.Channel, host: Host) -> None:
+        self._channel = channel
+        self._host = host
+        self._poll = select.poll()
+        self._poll.register(channel.fileno(), select.POLLIN)
+
+    def send(self, data: bytes) -> None:
+        try:
+            self._channel.sendall(data)
+        except (OSError, EOFError) as error:
+            raise self._lost(error) from error
+
+    def close_input(self) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            self._channel.shutdown_write()
+
+    def receive(self, timeout: float) -> Optional[Received]:
+        if not self._poll.poll(timeout * 1000):
+            return None
+        # stderr first: the word of a failing command should be there when its end is seen.
+        if self._channel.recv_stderr_ready():
+            return Received(ERR, self._channel.recv_stderr(SIZE))
+        if self._channel.recv_ready():
+            return Received(OUT, self._channel.recv(SIZE))
+        transport = self._channel.get_transport()
+        if not self._channel.eof_received and not transport.is_active():
+            raise self._lost(transport.get_exception())
+        return Received(END, b"")
+
+    def status(self) -> Optional[int]:
+        return self._channel.recv_exit_status() if self._channel.exit_status_ready() else None
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            self._channel.close()
+
+    def _lost(self, error: Optional[BaseException]) -> UnreachableError:
+        return UnreachableError(
+            f"the connection to {self._host.target} was lost",
+            str(error or ""),
+            "run the same command again: it continues where this run ended",
+        )
+
+
+class SshTransport:
+    """One host over SSH. `wait` sleeps between attempts and says whether to give up."""
+
+    def __init__(self, host: Host, login: Login, config: fabric.Config, known: KnownHosts, wait: Callable[[float], bool]) -> None:
+        self._host = host
+        self._login = login
+        self._config = config
+        self._known = known
+        self._wait = wait
+        self._connection: Any = None
+        self.user = host.user or ""
+
+    def connect(self) -> None:
+        delay = FIRST_DELAY
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._connect()
+                return
+            except UnreachableError:
+                self.close()
+                raise
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                self.close()
+                if attempt == ATTEMPTS or not is_passing(error):
+                    raise explain(error, self._host, self.user, self._login.connect_timeout) from error
+            # Hosts that were refused together must not come back together.
+            if self._wait(delay * random.uniform(0.5, 1.5)):  # noqa: S311 # spreads load, guards nothing
+                raise UnreachableError(f"interrupted while connecting to {self._host.target}")
+            delay *= 2
+
+    def _connect(self) -> None:
+        self._connection = fabric.Connection(
+            self._host.address,
+            user=self._host.user,
+            port=self._host.port,
+            config=self._config,
+            connect_kwargs=self._options(),
+        )
+        self.user = self._connection.user
+        for hop in self._hops():
+            self._check_keys(hop)
+        try:
+            self._connection.open()
+        except paramiko.BadHostKeyException as error:
+            raise changed(entry_name(self._connection.host, self._connection.port), self._known.files, error) from error
+        transport = self._connection.transport
+        transport.set_keepalive(KEEPALIVE)
+        if isinstance(transport.sock, socket.socket):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER)
+
+    def _options(self) -> Dict[str, Any]:
+        options: Dict[str, Any] = {
+            "banner_timeout": self._login.banner_timeout,
+            "auth_timeout": self._login.auth_timeout,
+            "channel_timeout": self._login.auth_timeout,
+        }
+        if self._host.identity_file is not None:
+            options["key_filename"] = [str(self._host.identity_file)]
+        if self._login.password is not None:
+            options["password"] = self._login.password
+        return options
+
+    def _hops(self) -> List[Any]:
+        """The connection and the jump hosts before it, whose keys are checked alike."""
+        hops, hop = [], self._connection
+        while isinstance(hop, fabric.Connection):
+            hops.append(hop)
+            hop = hop.gateway
+        return hops
+
+    def _check_keys(self, hop: Any) -> None:
+        name = entry_name(hop.host, hop.port)
+        for kind, key in self._known.of_host(name):
+            hop.client.get_host_keys().add(name, kind, key)
+        hop.client.set_missing_host_key_policy(Policy(self._known, hop.port))
+
+    def open(self, command: str) -> SshChannel:
+        try:
+            channel = self._connection.transport.open_session(timeout=self._login.auth_timeout)
+            channel.exec_command(command)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise UnreachableError(f"{self._host.target} opened no session: {error}") from error
+        return SshChannel(channel, self._host)
+
+    def close(self) -> None:
+        if self._connection is None:
+            return
+        transport = self._connection.client.get_transport()
+        if transport is not None and isinstance(transport.sock, socket.socket):
+            # paramiko's thread looks up from its socket every 0.1 s: this wakes it at once.
+            with contextlib.suppress(OSError):
+                transport.sock.shutdown(socket.SHUT_RDWR)
+        self._connection.client.close()
+        for hop in self._hops()[1:]:
+            hop.client.close()
+        self._connection = None
+
+
+def entry_name(host: str, port: int) -> str:
+    """A host's name in known_hosts files."""
+    return host if port == 22 else f"[{host}]:{port}"
