@@ -46,12 +46,15 @@ class Facts:
     selinux_file: Optional[str]
     firewalld: bool
     overlay: bool
+    br_netfilter: bool
+    systemd: bool
     file_systems: Mapping[str, FileSystem]
     memory: int
     cpus: int
     virtualisation: str
     docker_unit: bool
     docker_socket: str
+    docker_compat: bool
     raw: Mapping[str, Any]
 
     @property
@@ -83,11 +86,14 @@ class Facts:
             selinux_file=raw["selinux"]["file"],
             firewalld=raw["firewalld"]["installed"],
             overlay=raw["overlay"],
+            br_netfilter=raw["br_netfilter"],
+            systemd=raw["systemd"],
             file_systems={s["path"]: FileSystem(s["path"], s["type"], s["free"], s["size"], s["ftype"]) for s in storage},
             memory=raw["memory"],
             cpus=raw["cpus"],
             virtualisation=raw["virtualisation"],
             docker_unit=raw["docker"]["unit"],
             docker_socket=raw["docker"]["socket"],
+            docker_compat=raw["docker"]["compat"],
             raw=raw,
         )

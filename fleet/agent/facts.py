@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
 PATHS = "/var/lib", "/opt"
+COMPAT = "X-Skiff=compat"
 UNIT_FOLDERS = "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"
 
 
@@ -31,7 +32,9 @@ def gather() -> "Dict[str, Any]":
         "pythons": _pythons(),
         "package_manager": next((name for name in ("dnf", "yum") if process.which(name)), None),
         "cgroup": _cgroup(),
-        "overlay": _overlay(uname.release),
+        "overlay": _has_module("overlay", uname.release, bool(re.search(r"\boverlay$", read("/proc/filesystems"), re.MULTILINE))),
+        "br_netfilter": _has_module("br_netfilter", uname.release, os.path.isdir("/proc/sys/net/bridge")),
+        "systemd": os.path.isdir("/run/systemd/system"),
         "virtualisation": _virtualisation(cpu),
         "cpu_flags": [flag for flag in ("vmx", "svm") if re.search(r"\b{}\b".format(flag), cpu)],
         "kvm": os.path.exists("/dev/kvm"),
@@ -107,11 +110,12 @@ def _cgroup() -> str:
     return "hybrid" if types.get("/sys/fs/cgroup/unified") == "cgroup2" else "v1"
 
 
-def _overlay(release: str) -> bool:
-    if re.search(r"\boverlay$", read("/proc/filesystems"), re.MULTILINE):
+def _has_module(name: str, release: str, loaded: bool) -> bool:
+    """Whether a kernel module is there: loaded, built in, or to be loaded."""
+    if loaded or os.path.isdir("/sys/module/" + name):
         return True
     folder = "/lib/modules/" + release
-    return any("/overlay.ko" in read(os.path.join(folder, name)) for name in ("modules.builtin", "modules.dep"))
+    return any("/{}.ko".format(name) in read(os.path.join(folder, index)) for index in ("modules.builtin", "modules.dep"))
 
 
 def _virtualisation(cpu: str) -> str:
@@ -151,12 +155,11 @@ def _memory() -> int:
 
 
 def _docker() -> "Dict[str, Any]":
-    unit = False
-    for folder in UNIT_FOLDERS:
-        path = os.path.join(folder, "docker.service")
-        unit = unit or (os.path.exists(path) and os.path.basename(os.path.realpath(path)) == "docker.service")
-    socket_path = "/run/docker.sock"
-    if not os.path.lexists(socket_path):
-        return {"unit": unit, "socket": "absent"}
-    ours = os.path.islink(socket_path) and os.path.basename(os.readlink(socket_path)) == "skiff.sock"
-    return {"unit": unit, "socket": "skiff" if ours else "foreign"}
+    paths = [os.path.join(folder, "docker.service") for folder in UNIT_FOLDERS]
+    texts = [read(path) for path in paths if os.path.basename(os.path.realpath(path)) == "docker.service"]
+    compat = any(COMPAT in text for text in texts)
+    unit = any(text and COMPAT not in text for text in texts)
+    sock = "absent"
+    if os.path.lexists("/run/docker.sock"):
+        sock = "skiff" if compat else "foreign"
+    return {"unit": unit, "socket": sock, "compat": compat}
