@@ -55,7 +55,8 @@ class Network:
 
     def attach(self, host: str, index: int) -> None:
         """Makes the host's namespace and its link to the switch."""
-        _execute(host_plan(self.switch, self.namespace(host), host, f"{self.address(index)}/24"))
+        hardware = "02:53:4b:{:02x}:00:{:02x}".format(*map(int, self.address(index).split(".")[2:]))
+        _execute(host_plan(self.switch, self.namespace(host), host, f"{self.address(index)}/24", hardware))
 
     def detach(self, host: str) -> None:
         """Removes the host's namespace, and with it its link."""
@@ -89,13 +90,16 @@ def switch_plan(switch: str, uplink: str, prefix: str) -> Commands:
     ]
 
 
-def host_plan(switch: str, namespace: str, host: str, address: str) -> Commands:
-    """The commands that make a host's namespace and join it to the switch."""
+def host_plan(switch: str, namespace: str, host: str, address: str, hardware: str) -> Commands:
+    """The commands that make a host's namespace and join it to the switch.
+
+    A host keeps its hardware address over restarts; else its neighbours would send to the old one for a minute.
+    """
     inside = ["ip", "-n", namespace]
     return [
         ["ip", "netns", "add", namespace],
         [*inside, "link", "set", "lo", "up"],
-        ["ip", "-n", switch, "link", "add", host, "type", "veth", "peer", "name", "host0", "netns", namespace],
+        ["ip", "-n", switch, "link", "add", host, "type", "veth", "peer", "name", "host0", "address", hardware, "netns", namespace],
         ["ip", "-n", switch, "link", "set", "dev", host, "master", "switch", "up"],
         [*inside, "address", "add", address, "dev", "host0"],
         [*inside, "link", "set", "host0", "up"],
