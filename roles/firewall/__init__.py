@@ -1,0 +1,1 @@
+"""firewalld off and masked, or kept."""

@@ -1,0 +1,1 @@
+"""Kernel modules and parameters that containers need."""

@@ -1,0 +1,1 @@
+"""What the runtime and its operator need of the host's package manager."""

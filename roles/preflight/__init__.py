@@ -1,0 +1,1 @@
+"""Refuses a host that cannot become a container host; changes nothing."""

@@ -1,0 +1,102 @@
+"""Refuses a host that cannot become a container host, with every reason at once; changes nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import List, Tuple
+
+from fleet.facts import Facts
+from fleet.resources import Resource
+from fleet.variables import Variables
+from roles import interpreter
+
+ARCHITECTURES = ("x86_64", "aarch64")
+FAMILY = {"centos", "rhel"}
+# The first kernel whose overlayfs is not a technology preview: CentOS 7.3's.
+OLDEST_KERNEL = (3, 10, 0, 514)
+GIGABYTE = 10**9
+
+
+def refusals(facts: Facts, variables: Variables) -> List[str]:
+    """What stands against this host; empty if nothing does."""
+    found = [*_architecture(facts), *_family(facts), *_kernel(facts)]
+    if not found:
+        found += _python(facts)
+    return [*found, *_systemd(facts), *_storage(facts, variables)]
+
+
+def resources(facts: Facts, variables: Variables) -> List[Resource]:
+    """Nothing: this role only looks."""
+    return []
+
+
+def _architecture(facts: Facts) -> List[str]:
+    if facts.arch in ARCHITECTURES:
+        return []
+    return [f"The host's architecture is {facts.arch}; only 64-bit hosts, {' and '.join(ARCHITECTURES)}, are supported."]
+
+
+def _family(facts: Facts) -> List[str]:
+    if facts.os_id in FAMILY or FAMILY & set(facts.os_like):
+        return []
+    named = " ".join((facts.os_id, *facts.os_like))
+    return [
+        f"The host runs {facts.os_name} (ID and ID_LIKE: {named}); "
+        "only CentOS and its relatives (RHEL, Rocky Linux, AlmaLinux ...) are supported."
+    ]
+
+
+def kernel_version(release: str) -> Tuple[int, ...]:
+    """A kernel release's leading numbers, up to four: 3.10.0-1160.el7 is (3, 10, 0, 1160)."""
+    leading = re.match(r"\d+(?:[.-]\d+){0,3}", release)
+    return tuple(int(number) for number in re.split(r"[.-]", leading[0])) if leading else ()
+
+
+def _kernel(facts: Facts) -> List[str]:
+    found = []
+    if kernel_version(facts.kernel) < OLDEST_KERNEL:
+        found.append(
+            f"The kernel {facts.kernel} is too old for overlayfs; update it to 3.10.0-514 (CentOS 7.3) or newer and reboot."
+        )
+    elif not facts.overlay:
+        found.append(
+            f"The kernel {facts.kernel} has no overlay module; install kernel-modules-extra-{facts.kernel} or another kernel."
+        )
+    return found
+
+
+def _python(facts: Facts) -> List[str]:
+    if interpreter.choose(facts):
+        return []
+    versions = ", ".join(".".join(map(str, python.version)) for python in facts.pythons) or "none"
+    return [
+        f"The runtime needs Python {interpreter.OLDEST_TEXT} or newer; {facts.os_name} has no package of one (found: {versions}). "
+        "Run Docker's own engine (docker-ce) on this host, move it to release 8 or later, or install such a Python yourself."
+    ]
+
+
+def _systemd(facts: Facts) -> List[str]:
+    if facts.systemd:
+        return []
+    return ["The host's first process is not systemd, which runs the daemon; boot the host with systemd."]
+
+
+def _storage(facts: Facts, variables: Variables) -> List[str]:
+    found = []
+    least = variables.integer("min_free_gb")
+    for path, system in sorted(facts.file_systems.items()):
+        if system.free < least * GIGABYTE:
+            found.append(
+                f"{path} has {system.free / GIGABYTE:.1f} GB free and should have {least} GB; make room, or set min_free_gb lower."
+            )
+    system = facts.file_systems["/var/lib"]
+    if system.type == "xfs" and system.ftype is False and _below(variables.string("data_root"), "/var/lib"):
+        found.append(
+            "/var/lib lies on xfs made with ftype=0, on which overlayfs cannot work. "
+            "Set data_root to a path on another file system, or make this one anew (mkfs.xfs -n ftype=1)."
+        )
+    return found
+
+
+def _below(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")

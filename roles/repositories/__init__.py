@@ -1,0 +1,1 @@
+"""CentOS's own package repositories, from a mirror that answers."""

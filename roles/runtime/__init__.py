@@ -1,0 +1,1 @@
+"""The runtime's files under /opt/skiff, its commands and its data root."""

@@ -1,0 +1,38 @@
+"""The runtime's files: one directory a version under /opt/skiff, the link to the current one, the commands, the data root."""
+
+from __future__ import annotations
+
+import os.path
+from typing import List
+
+from fleet.facts import Facts
+from fleet.resources import Archive, Directory, Group, Link, Resource
+from fleet.variables import Variables
+from roles import interpreter
+
+HOME = "/opt/skiff"
+CURRENT = f"{HOME}/current"
+COMMANDS = ("skiff", "skiff-oci")
+GROUP = "skiff"
+
+
+def refusals(facts: Facts, variables: Variables) -> List[str]:
+    """A data root that is no absolute path."""
+    root = variables.string("data_root")
+    if root.startswith("/") and os.path.normpath(root) == root and root != "/":
+        return []
+    return [f"data_root: {root!r} should be an absolute path below /, without a slash at its end."]
+
+
+def resources(facts: Facts, variables: Variables) -> List[Resource]:
+    """The version's directory, then the links to it: whoever follows `current` finds a whole version at any time."""
+    version, python = variables.string("bundle_version"), interpreter.choose(facts)
+    path = python.path if python else "/usr/bin/python3"
+    return [
+        Group(GROUP, system=True),
+        Directory(HOME),
+        Archive(f"{HOME}/{version}", variables.content("bundle"), compile_with=path, links={"python": path}),
+        Link(CURRENT, version),
+        *(Link(f"/usr/local/bin/{command}", f"{CURRENT}/bin/{command}") for command in COMMANDS),
+        Directory(variables.string("data_root"), mode="0711"),
+    ]

@@ -1,0 +1,1 @@
+"""SELinux's mode, now and in its file."""
