@@ -1,0 +1,91 @@
+"""One container as the engine knows it: what was asked for, which never changes, and its state, which does. No I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Mapping
+
+from skiff.engine import names, status
+
+NEVER = "0001-01-01T00:00:00Z"
+
+
+def now() -> str:
+    """The time as the API writes it."""
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass
+class State:
+    """What changes while a container lives."""
+
+    status: str = status.CREATED
+    pid: int = 0
+    exit_code: int = 0
+    error: str = ""
+    oom_killed: bool = False
+    started_at: str = NEVER
+    finished_at: str = NEVER
+
+    def become(self, new: str) -> None:
+        """Change status, along the table only."""
+        if new not in status.NEXT[self.status]:
+            raise AssertionError(f"a container cannot go from {self.status} to {new}")
+        self.status = new
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was asked for, completed from image and daemon; `config` and `host_config` have Docker's shape."""
+
+    id: str
+    name: str
+    created: str
+    image: str
+    config: Mapping[str, Any]
+    host_config: Mapping[str, Any]
+    chain: str = ""
+
+    @property
+    def command(self) -> list[str]:
+        """The program and its arguments."""
+        return [*(self.config.get("Entrypoint") or ()), *(self.config.get("Cmd") or ())]
+
+    @property
+    def short_id(self) -> str:
+        """The first twelve digits, as tables show it."""
+        return self.id[: names.SHORT_LENGTH]
+
+
+@dataclass(eq=False)
+class Container:
+    """A record, its state, and what in this process waits for it.
+
+    `lock` guards every change of state; whoever holds it may start, stop or remove.
+    """
+
+    record: Record
+    directory: str
+    state: State = field(default_factory=State)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    exits: set[asyncio.Future[State]] = field(default_factory=set)
+    removals: set[asyncio.Future[State]] = field(default_factory=set)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs or is paused."""
+        return self.state.status in status.ALIVE
+
+    @property
+    def log_path(self) -> str:
+        """Where its shim writes the json-file log."""
+        return f"{self.directory}/{self.record.id}-json.log"
+
+    def settle(self, waiting: set[asyncio.Future[State]]) -> None:
+        """Tell those who wait, with a copy: the state may change before they look."""
+        for future in waiting:
+            if not future.done():
+                future.set_result(State(**asdict(self.state)))
+        waiting.clear()

@@ -1,0 +1,140 @@
+"""From a create request and an image to a container's record: checks, dockerd's merging rules, defaults. No I/O."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, Mapping, Optional
+
+from skiff.engine import capabilities, fields, limits, signals
+from skiff.engine.settings import Settings
+from skiff.errors import InvalidInput, Unsupported
+
+NETWORKS = ("none", "host")
+SIZE_AND_COUNT = ("max-size", "max-file")
+
+
+def check_request(
+    config: Mapping[str, Any], host_config: Mapping[str, Any], networking: Optional[Mapping[str, Any]], settings: Settings
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """All fields of Config and HostConfig, complete and checked but for the image's part, and warnings."""
+    own = fields.read("Config", fields.CONFIG, config)
+    host = fields.read("HostConfig", fields.HOST_CONFIG, host_config)
+    _check_config(own)
+    _check_network(host, networking or {})
+    host["LogConfig"] = _log_config(host["LogConfig"], settings)
+    no_new_privileges(host)
+    capabilities.choose(host["CapAdd"], host["CapDrop"])
+    limits.complete(host)
+    return own, host, limits.check(host)
+
+
+def _check_config(config: dict[str, Any]) -> None:
+    for name in ("Cmd", "Entrypoint"):
+        if isinstance(config[name], str):
+            config[name] = [config[name]]
+    for name in ("Env", "Cmd", "Entrypoint", "OnBuild", "Shell"):
+        fields.strings(f"Config.{name}", config[name])
+    for variable in config["Env"] or ():
+        if variable.startswith("=") or not variable or "\0" in variable:
+            raise InvalidInput(f"invalid environment variable: {variable}")
+    directory = config["WorkingDir"]
+    if directory and not directory.startswith("/"):
+        raise InvalidInput(f"the working directory '{directory}' is invalid, it needs to be an absolute path")
+    if config["StopSignal"]:
+        signals.number(config["StopSignal"])
+    if (config["StopTimeout"] or 0) < -1:
+        raise InvalidInput(f"invalid stop timeout: {config['StopTimeout']}")
+    labels = config["Labels"] or {}
+    if not all(isinstance(value, str) for value in labels.values()):
+        raise InvalidInput("Config.Labels: values must be strings")
+
+
+def _check_network(host: dict[str, Any], networking: Mapping[str, Any]) -> None:
+    mode = host["NetworkMode"]
+    if mode in ("", "default", "bridge"):
+        raise Unsupported("bridge networking is not supported by this version of Skiff yet: use --network none or --network host")
+    if mode not in NETWORKS:
+        raise Unsupported(f"network {mode} not found: this version of Skiff has --network none and --network host only")
+    for name, endpoint in (networking.get("EndpointsConfig") or {}).items():
+        asks = [key for key, value in (endpoint or {}).items() if value not in (None, "", 0, False, [], {})]
+        if name != mode or asks:
+            told = f"{name}: {', '.join(asks)}" if asks else name
+            raise Unsupported(f"NetworkingConfig.EndpointsConfig {told} is not supported by this version of Skiff yet")
+
+
+def _log_config(given: Optional[Mapping[str, Any]], settings: Settings) -> dict[str, Any]:
+    driver = (given or {}).get("Type") or settings.log_driver
+    options = (given or {}).get("Config") or (dict(settings.log_opts) if driver == settings.log_driver else {})
+    if driver not in ("json-file", "none"):
+        raise InvalidInput(f"logger: no log driver named '{driver}' is registered")
+    unknown = [key for key in options if key not in SIZE_AND_COUNT]
+    if unknown:
+        raise InvalidInput(f"unknown log opt '{unknown[0]}' for {driver} log driver")
+    return {"Type": driver, "Config": dict(options)}
+
+
+# Words that ask for a confinement which Skiff does not have to be off.
+_ALREADY_OFF = frozenset(("seccomp=unconfined", "apparmor=unconfined", "label=disable", "seccomp:unconfined", "label:disable"))
+
+
+def no_new_privileges(host: Mapping[str, Any]) -> bool:
+    """Whether SecurityOpt asks for it; what else it asks for is refused."""
+    asked = False
+    for option in fields.strings("HostConfig.SecurityOpt", host["SecurityOpt"]):
+        key, separator, value = option.replace(":", "=", 1).partition("=")
+        if key == "no-new-privileges" and value in ("", "true", "false"):
+            asked = value != "false"
+        elif option not in _ALREADY_OFF:
+            if not separator:
+                raise InvalidInput(f'invalid --security-opt: "{option}"')
+            raise Unsupported(f'--security-opt "{option}" is not supported by this version of Skiff yet')
+    return asked
+
+
+def merge_image(config: dict[str, Any], image: Mapping[str, Any], identity: str) -> list[str]:
+    """Take over from the image what the request leaves open, as dockerd does; the warnings that this gives."""
+    for name in ("User", "WorkingDir", "StopSignal"):
+        config[name] = config[name] or image.get(name) or ""
+    if not config["Entrypoint"]:
+        # An entrypoint of one empty string asks for none at all, the image's included.
+        config["Cmd"] = config["Cmd"] or list(image.get("Cmd") or ()) or None
+        config["Entrypoint"] = list(image.get("Entrypoint") or ()) or None
+    elif config["Entrypoint"] == [""]:
+        config["Entrypoint"] = None
+    config["Env"] = _merge_environment(config["Env"], image.get("Env"))
+    for name in ("Labels", "ExposedPorts"):
+        config[name] = {**(image.get(name) or {}), **(config[name] or {})}
+    config["ExposedPorts"] = config["ExposedPorts"] or None
+    config["Hostname"] = config["Hostname"] or identity[:12]
+    if not config["Cmd"] and not config["Entrypoint"]:
+        raise InvalidInput("No command specified")
+    return _warnings(image)
+
+
+def _merge_environment(own: Optional[list[str]], image: Optional[list[str]]) -> Optional[list[str]]:
+    names = {variable.partition("=")[0] for variable in own or ()}
+    kept = [variable for variable in image or () if variable.partition("=")[0] not in names]
+    return [*(own or ()), *kept] or None
+
+
+def _warnings(image: Mapping[str, Any]) -> list[str]:
+    warnings = []
+    if image.get("Volumes"):
+        paths = ", ".join(sorted(image["Volumes"]))
+        warnings.append(f"The image declares volumes ({paths}); Skiff keeps them in the container's own layer for now.")
+    if (image.get("Healthcheck") or {}).get("Test", ["NONE"]) != ["NONE"]:
+        warnings.append("The image declares a health check; Skiff does not run it yet.")
+    return warnings
+
+
+def environment(config: Mapping[str, Any], default_path: str) -> list[str]:
+    """What the container's process gets: dockerd's two variables, under the request's own."""
+    given = list(config["Env"] or ())
+    names = {variable.partition("=")[0] for variable in given}
+    base = [("PATH", default_path), ("HOSTNAME", config["Hostname"])]
+    return [*(f"{name}={value}" for name, value in base if name not in names), *(item for item in given if "=" in item)]
+
+
+def command_line(command: list[str]) -> str:
+    """The command as tables show it."""
+    return " ".join(shlex.quote(word) for word in command)
