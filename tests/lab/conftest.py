@@ -1,0 +1,79 @@
+"""Real systemd hosts for the tests: one lab for the session, fresh hosts on request.
+
+lab              two hosts, lab1 and lab2, of CentOS Stream 9; tests leave them as they found them
+fresh_host       fresh_host(release="el9", python="release", personality="") boots one for this test alone
+full_disk        full_disk(name, path) puts a full file system there for this test
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+from fleet.errors import FleetError
+from fleet.lab import HostSpec, HostStatus, Lab, machine
+from fleet.lab import lab as labs
+
+FreshHost = Callable[..., HostStatus]
+FullDisk = Callable[[str, str], None]
+
+
+@pytest.fixture(scope="session")
+def lab_machine() -> None:
+    """Skips where no lab can be had, by the name of what is missing; takes down what killed test runs left."""
+    try:
+        machine.check()
+    except FleetError as error:
+        pytest.skip(str(error))
+    for left in labs.STATE.glob("labs/test-*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            Lab(left.name).down()
+
+
+@pytest.fixture(scope="session")
+def lab(lab_machine: None) -> Iterator[Lab]:
+    session = Lab(f"test-{os.getpid()}")
+    try:
+        session.up(2)
+        yield session
+    finally:
+        session.down()
+
+
+@pytest.fixture(scope="session")
+def _indices() -> Iterator[int]:
+    return itertools.cycle(range(50, 200))
+
+
+@pytest.fixture
+def fresh_host(lab: Lab, _indices: Iterator[int]) -> Iterator[FreshHost]:
+    made = []
+
+    def boot(release: str = "el9", python: str = "release", personality: str = "") -> HostStatus:
+        index = next(_indices)
+        spec = HostSpec(f"fresh{index}", index, release, python, personality)
+        made.append(spec.name)
+        return lab.boot([spec])[0]
+
+    yield boot
+    for name in made:
+        lab.remove(name)
+
+
+@pytest.fixture
+def full_disk(lab: Lab) -> Iterator[FullDisk]:
+    filled = []
+
+    def fill(name: str, path: str) -> None:
+        script = 'mkdir -p "$0"; mount -t tmpfs -o size=64k tmpfs "$0" && ! dd if=/dev/zero of="$0/fill" bs=4k 2>/dev/null'
+        done = lab.exec(name, ["sh", "-c", script, path])
+        assert done.returncode == 0, done.stderr
+        filled.append((name, path))
+
+    yield fill
+    for name, path in filled:
+        lab.exec(name, ["umount", path])
