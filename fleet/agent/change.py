@@ -11,7 +11,8 @@ class Change:
     """What a check found.
 
     `contents` are those that applying it takes; `shown` those that its diff takes, drawn by `draw` once they are here.
-    `also` are further ids that listeners may name, which this change stands for.
+    `also` are further ids that listeners may name, which this change stands for; `steps` the words
+    by which a kind tells itself what to do.
     """
 
     def __init__(self, action: str, summary: str, diff: str = "") -> None:
@@ -23,6 +24,7 @@ class Change:
         self.draw: "Optional[Callable[[Reader], str]]" = None
         self.backup: "Optional[str]" = None
         self.also: "List[str]" = []
+        self.steps: "List[str]" = []
 
     def finish(self, read: "Reader") -> None:
         """Draw the diff, where it had to wait for contents."""

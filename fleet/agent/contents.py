@@ -37,7 +37,7 @@ class Contents:
         if not missing:
             return
         self._ask(missing)
-        arriving = {digest: _Arrival(self._open(digest, sizes[digest])) for digest in missing}
+        arriving = {digest: _Arrival(self._receiver(digest, sizes[digest])) for digest in missing}
         try:
             while arriving:
                 self._take(arriving)
@@ -49,18 +49,19 @@ class Contents:
 
     def chunks(self, content: "Dict[str, Any]") -> "Iterator[bytes]":
         """A content's bytes, fetched now if they are not here."""
-        self.fetch([content])
-        digest = content["sha256"]
-        if digest in self._memory:
-            yield self._memory[digest]
-            return
-        with open(self.path(digest), "rb") as stream:
+        with self.open(content) as stream:
             for chunk in iter(lambda: stream.read(CHUNK), b""):
                 yield chunk
 
     def read(self, content: "Dict[str, Any]") -> bytes:
         """A content's bytes at once."""
         return b"".join(self.chunks(content))
+
+    def open(self, content: "Dict[str, Any]") -> "IO[bytes]":
+        """A content as a file, fetched now if it is not here."""
+        self.fetch([content])
+        digest = content["sha256"]
+        return io.BytesIO(self._memory[digest]) if digest in self._memory else open(self.path(digest), "rb")
 
     def path(self, digest: str) -> str:
         """Where the spool keeps a content."""
@@ -73,7 +74,7 @@ class Contents:
             os.unlink(os.path.join(folder, name))
         self._spooled.clear()
 
-    def _open(self, digest: str, size: int) -> "IO[bytes]":
+    def _receiver(self, digest: str, size: int) -> "IO[bytes]":
         if size <= IN_MEMORY:
             return io.BytesIO()
         self._state.prepare("spool")

@@ -33,6 +33,7 @@ class Host:
         self.backups = Backups(state, run)
         self.reboot: "List[str]" = []
         self.changed: "Set[str]" = set()
+        self.planning = True
         self.forecast = Forecast()
         self.accounts = Accounts()
         self.installed = Installed([name for one in resources if one["kind"] == "package" for name in one["names"]])
@@ -46,6 +47,7 @@ class Host:
 
     def begin_applying(self) -> None:
         """From here on the host itself is asked, nothing foreseen."""
+        self.planning = False
         self.forecast = Forecast()
         self.changed = set()
         self.reboot = []

@@ -1,0 +1,115 @@
+"""The host's package manager, dnf or yum: dry runs, transactions and metadata, one at a time and never cut."""
+
+import os
+import re
+import time
+
+from fleet.agent import process
+from fleet.agent.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Sequence, Set
+
+PATIENCE = 300.0
+STEP = 2.0
+LOCKED = re.compile(r"lock|another app is currently holding", re.IGNORECASE)
+HOLDERS = {"dnf", "dnf-3", "dnf4", "dnf5", "yum", "rpm", "packagekitd", "dnf-automatic", "yum-cron"}
+UNKNOWN = re.compile(r"(?:No match for argument|Unable to find a match|No package) ?:? *(.+?)(?: available\.?)?$", re.MULTILINE)
+ROW = re.compile(r"^ (\S+) +(?:x86_64|aarch64|noarch|i[3-6]86) +\S+ +\S+ +\S+ \S+\s*$", re.MULTILINE)
+RESOLVED = re.compile(r"Operation aborted|Nothing to do|Exiting on user command|Transaction Summary")
+
+
+def command(facts: "Dict[str, Any]") -> str:
+    """The package manager's name.
+
+    Raises:
+        AgentError: there is none.
+    """
+    if not facts["package_manager"]:
+        raise AgentError("this host has neither dnf nor yum", "", "only hosts of the CentOS family can be prepared")
+    return str(facts["package_manager"])
+
+
+def foreseen(tool: str, verb: str, names: "Sequence[str]", options: "Sequence[str]" = ()) -> "Set[str]":
+    """The packages that a transaction would touch, without doing it.
+
+    Raises:
+        AgentError: no enabled repository has a package, or the transaction cannot be resolved.
+    """
+    done = _patiently([tool, "--assumeno", *options, verb, *names])
+    said = done.stdout + done.stderr
+    _refuse_unknown(done)
+    if done.status != 0 and not RESOLVED.search(said):
+        raise done.failure("{} cannot {} {}".format(tool, verb, ", ".join(names)))
+    return set(ROW.findall(said)) | set(names)
+
+
+def transact(tool: str, verb: str, names: "Sequence[str]", log: str) -> None:
+    """One transaction, to its end.
+
+    Raises:
+        AgentError: it failed, with what the package manager said last.
+    """
+    done = _patiently([tool, "-y", verb, *names], log)
+    if done.status != 0:
+        _refuse_unknown(done)
+        raise done.failure("{} could not {} {}".format(tool, verb, ", ".join(names)))
+
+
+def make_cache(tool: str, repository: str, options: "Sequence[str]" = ()) -> None:
+    """Fetch one repository's metadata, and accept its key.
+
+    Raises:
+        AgentError: it cannot be had.
+    """
+    done = _patiently([tool, "-y", "-q", *options, "--disablerepo=*", "--enablerepo=" + repository, "makecache"])
+    if done.status != 0:
+        raise done.failure(
+            "the metadata of repository {} cannot be fetched".format(repository), "check its address and the network"
+        )
+
+
+def tail(log: str) -> str:
+    """The last lines of a transaction's log."""
+    with open(log, encoding="utf-8", errors="replace") as stream:
+        return "".join(stream.readlines()[-10:])
+
+
+def _refuse_unknown(done: process.Finished) -> None:
+    unknown = sorted(set(" ".join(UNKNOWN.findall(done.stdout + done.stderr)).split()))
+    if unknown:
+        raise AgentError(
+            "no enabled repository has {}".format(", ".join(unknown)),
+            done.last_lines(10),
+            "correct the name, or declare the repository that has it before the package",
+        )
+
+
+def _patiently(argv: "List[str]", log: "Optional[str]" = None) -> process.Finished:
+    """Run the package manager; while another has its lock, try again."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        done = process.run([argv[0], "--setopt=exit_on_lock=1", *argv[1:]], log=log)
+        holder = holding() if done.status != 0 and LOCKED.search(done.last_lines()) else ""
+        if not holder:
+            return done
+        if time.monotonic() > deadline:
+            raise AgentError(
+                "the package manager is busy: {}".format(holder), done.last_lines(3), "wait for it to end and run again"
+            )
+        time.sleep(STEP)
+
+
+def holding() -> str:
+    """The running package managers, named by process."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/{}/cmdline".format(pid), "rb") as stream:
+                words = stream.read().decode("utf-8", "replace").split("\0")
+        except OSError:
+            continue  # it ended meanwhile
+        if any(os.path.basename(word) in HOLDERS for word in words[:2]):
+            found.append("process {} ({})".format(pid, " ".join(words[:6]).strip()))
+    return ", ".join(found)

@@ -1,0 +1,98 @@
+"""A tar.gz unpacked as the whole of a directory, every file of which is checked."""
+
+import hashlib
+import os
+import stat
+
+from fleet.agent import atomic, diff, process, tree
+from fleet.agent.change import Change
+from fleet.agent.document import look, require_parent
+from fleet.agent.errors import AgentError, from_os
+from fleet.agent.forecast import DIRECTORY, Forecast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional
+
+    from fleet.agent.host import Host
+
+
+def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """Whether it is another archive, or one of its files is not as it was unpacked."""
+    path = want["path"]
+    found = None if host.forecast.takes(path) else look(path)
+    if found is None:
+        require_parent(path, host)
+        change = Change("create", "unpack {}".format(path), diff.of_value(path, "absent", _told(want)))
+    elif not stat.S_ISDIR(found.st_mode):
+        raise AgentError("{} is not a directory".format(path), "", "move it away and run again")
+    else:
+        known = host.state.read_json(_manifest(path)) or {}
+        lines = _differences(want, known, path)
+        if not lines:
+            return None
+        change = Change("update", "unpack {} anew: {} differences".format(path, len(lines)))
+        change.diff = diff.cut("".join("{}: {}\n".format(path, line) for line in lines))
+    change.contents = [want["content"]]
+    return change
+
+
+def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
+    """Build the directory aside, then swap it into place."""
+    path = want["path"]
+    aside = atomic.aside(path)
+    try:
+        _build(want, aside, host)
+        described = tree.describe(aside)
+        tree.swap(aside, path)
+    except OSError as error:
+        raise from_os(error, path) from error
+    finally:
+        if os.path.lexists(aside):
+            atomic.discard(aside)
+    atomic.label(path)
+    host.state.prepare("archives")
+    host.state.write_json(_manifest(path), dict(_wanted(want), entries=described))
+
+
+def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
+    """The directory will be there, and what is below it is not known yet."""
+    forecast.paths[want["path"]] = DIRECTORY
+    forecast.trees.add(want["path"])
+
+
+def _differences(want: "Dict[str, Any]", known: "Dict[str, Any]", path: str) -> "list[str]":
+    lines = [
+        "{}: {} -> {}".format(name, known.get(name, "unknown"), value)
+        for name, value in _wanted(want).items()
+        if known.get(name) != value
+    ]
+    return lines or tree.drift(known["entries"], tree.describe(path))
+
+
+def _wanted(want: "Dict[str, Any]") -> "Dict[str, Any]":
+    return {"sha256": want["content"]["sha256"], "compile_with": want["compile_with"], "links": dict(want["links"])}
+
+
+def _manifest(path: str) -> str:
+    return os.path.join("archives", hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".json")
+
+
+def _told(want: "Dict[str, Any]") -> str:
+    return "archive of {} bytes, sha256 {}".format(want["content"]["size"], want["content"]["sha256"])
+
+
+def _build(want: "Dict[str, Any]", aside: str, host: "Host") -> None:
+    with host.contents.open(want["content"]) as stream:
+        tree.unpack(stream, aside)
+    tree.lay_links(aside, want["links"])
+    if want["compile_with"]:
+        _compile(want["compile_with"], aside, want["path"])
+
+
+def _compile(python: str, folder: str, path: str) -> None:
+    """Byte code that is never checked against its source: the source is checked by every run."""
+    argv = [python, "-I", "-m", "compileall", "-q", "-d", path, "--invalidation-mode", "unchecked-hash", folder]
+    done = process.run(argv, timeout=600)
+    if done.status != 0:
+        raise done.failure("the byte code of {} cannot be written".format(path), "is {} a Python 3.7 or later?".format(python))

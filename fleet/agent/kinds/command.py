@@ -1,0 +1,49 @@
+"""A guarded command: what no other kind of resource does."""
+
+import os
+
+from fleet.agent import process
+from fleet.agent.change import Change
+from fleet.agent.forecast import FILE, Forecast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional
+
+    from fleet.agent.host import Host
+
+SLOWEST_GUARD = 60.0
+
+
+def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """Whether it has to run."""
+    because = host.triggered(want["id"], want["on_change"] + want.get("listens", []))
+    if want["on_change"] and not because:
+        return None
+    if want["creates"] and _there(want["creates"], host):
+        return None
+    if want["unless"] and process.run(want["unless"], SLOWEST_GUARD).status == 0:
+        return None
+    summary = "run {}".format(" ".join(want["argv"]))
+    return Change("run", summary + (", since {} changed".format(", ".join(because)) if because else ""))
+
+
+def apply(want: "Dict[str, Any]", _change: Change, _host: "Host") -> None:
+    """Run it."""
+    done = process.run(want["argv"], want["timeout"])
+    if done.status == process.TIMED_OUT:
+        raise done.failure("{} did not end within {:g} seconds".format(want["name"], want["timeout"]))
+    if done.status != 0:
+        raise done.failure("{} failed".format(want["name"]))
+
+
+def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
+    """What it creates will be there; beyond that it may do anything."""
+    forecast.commands = True
+    if want["creates"]:
+        forecast.paths[want["creates"]] = FILE
+
+
+def _there(path: str, host: "Host") -> bool:
+    known = path in host.forecast.paths and not host.forecast.takes(path)
+    return known or (os.path.exists(path) and not host.forecast.takes(path))

@@ -1,0 +1,82 @@
+"""A JSON object on the host into which values are merged at the top level; what Skiff does not name is kept."""
+
+import json
+import re
+
+from fleet.agent.change import Change
+from fleet.agent.document import Document, look
+from fleet.agent.errors import AgentError
+from fleet.agent.forecast import FILE, Forecast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional, Tuple
+
+    from fleet.agent.host import Host
+
+
+def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """What differs, told of the keys as well as of the text."""
+    text, old = _read(want["path"], host)
+    new = _merged(want, old)
+    change = _document(want, text, old, new).compare(host)
+    keys = sorted(key for key in set(old) | set(new) if key not in old or key not in new or old[key] != new[key])
+    if change is not None and keys:
+        change.summary += ": " + ", ".join(keys)
+    if change is not None and not set(keys) <= set(want["reloadable"]):
+        change.also.append(want["id"] + "#restart")
+    return change
+
+
+def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
+    """Write the merged object."""
+    text, old = _read(want["path"], host)
+    _document(want, text, old, _merged(want, old)).write(change, host)
+
+
+def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
+    """The file will be there."""
+    forecast.paths[want["path"]] = FILE
+
+
+def _read(path: str, host: "Host") -> "Tuple[bytes, Dict[str, Any]]":
+    if look(path) is None or host.forecast.takes(path):
+        return b"", {}
+    with open(path, "rb") as stream:
+        text = stream.read()
+    if not text.strip():
+        return text, {}
+    try:
+        found = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
+    except ValueError as error:
+        raise AgentError(
+            "{} is not JSON; it was kept".format(path), str(error), "correct it or move it away, then run again"
+        ) from error
+    if not isinstance(found, dict):
+        raise AgentError("{} is not a JSON object; it was kept".format(path), "", "correct it or move it away, then run again")
+    return text, found
+
+
+def _unique(pairs: "list[Tuple[str, Any]]") -> "Dict[str, Any]":
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError("a key is there twice: {}".format(next(name for name in names if names.count(name) > 1)))
+    return found
+
+
+def _merged(want: "Dict[str, Any]", old: "Dict[str, Any]") -> "Dict[str, Any]":
+    new = {key: value for key, value in old.items() if key not in want["remove"]}
+    new.update(want["values"])
+    return new
+
+
+def _document(want: "Dict[str, Any]", text: bytes, old: "Dict[str, Any]", new: "Dict[str, Any]") -> Document:
+    """The file's text as it should be: untouched where the object is, else in the indentation that it had."""
+    data = text
+    if new != old or not text.strip():
+        found = re.search(rb"^([ \t]+)\"", text, re.MULTILINE)
+        indent = len(found.group(1).replace(b"\t", b"    ")) if found else 2
+        data = json.dumps(new, indent=indent, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+    fields = ("mode", "owner", "group", "backup", "validate")
+    return Document(want["path"], data=data, **{name: want[name] for name in fields})

@@ -1,0 +1,73 @@
+"""A kernel module: loaded now, or built in, and named in /etc/modules-load.d for the next boot."""
+
+import os
+import re
+
+from fleet.agent import diff, process
+from fleet.agent.change import Change
+from fleet.agent.document import Document
+from fleet.agent.errors import AgentError
+from fleet.agent.facts import read
+from fleet.agent.forecast import Forecast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional
+
+    from fleet.agent.host import Host
+
+FOLDER = "/etc/modules-load.d"
+SIGNS = {"br_netfilter": "/proc/sys/net/bridge", "bridge": "/sys/module/bridge", "nf_conntrack": "/proc/sys/net/netfilter"}
+
+
+def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """Whether it is to be loaded, or to be named in its file."""
+    name = want["name"]
+    loaded, change = _loaded(name), _document(name).compare(host)
+    if loaded:
+        return change
+    if not _loadable(name) and not host.forecast.installing:
+        raise AgentError(
+            "this kernel has no module {}".format(name),
+            "modprobe --dry-run does not find it for kernel {}".format(host.facts["kernel"]),
+            "install the package that has it (kernel-modules-extra on EL 8 and later), or start the kernel that is installed",
+        )
+    text = change.diff if change is not None else ""
+    return Change("load", "load {}".format(name), text + diff.of_value("module " + name, "absent", "loaded"))
+
+
+def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
+    """Load it, then write its file."""
+    name = want["name"]
+    if not _loaded(name):
+        done = process.run(["modprobe", name])
+        if done.status != 0 or not _loaded(name):
+            raise done.failure(
+                "the module {} cannot be loaded".format(name), "look for its package, or for a file that blacklists it"
+            )
+    if _document(name).compare(host) is not None:
+        _document(name).write(change, host)
+
+
+def foresee(_want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
+    """The kernel parameters that it brings will be there."""
+    forecast.modules = True
+
+
+def _document(name: str) -> Document:
+    return Document(os.path.join(FOLDER, "skiff-{}.conf".format(name)), data="{}\n".format(name).encode("utf-8"))
+
+
+def _loaded(name: str) -> bool:
+    """Whether the kernel has it: as a module, built in, or (in a container that sees no modules) by what it brings."""
+    plain = name.replace("-", "_")
+    if os.path.isdir("/sys/module/" + plain) or os.path.exists(SIGNS.get(plain, "")):
+        return True
+    if re.search(r"\b{}$".format(re.escape(plain)), read("/proc/filesystems"), re.MULTILINE):
+        return True
+    built_in = read("/lib/modules/{}/modules.builtin".format(os.uname().release)).replace("-", "_")
+    return "/{}.ko".format(plain) in built_in
+
+
+def _loadable(name: str) -> bool:
+    return process.run(["modprobe", "--dry-run", "--quiet", name]).status == 0

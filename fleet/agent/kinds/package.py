@@ -1,0 +1,76 @@
+"""Packages of the host's package manager, installed or removed in one transaction."""
+
+import os
+
+from fleet.agent import diff, dnf, process, repositories, systemd
+from fleet.agent.change import Change
+from fleet.agent.errors import AgentError
+from fleet.agent.forecast import ABSENT, Forecast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+    from fleet.agent.host import Host
+
+
+def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """What is missing, or there and unwanted. The package manager is asked only about what will change."""
+    names = _differing(want, host)
+    if not names:
+        return None
+    tool, verb, touched = dnf.command(host.facts), _verb(want), set(names)
+    if host.planning:
+        with repositories.foreseen(host.forecast.repositories) as options:
+            touched = dnf.foreseen(tool, verb, names, options)
+    change = Change(verb, "{} {}".format(verb, ", ".join(names)))
+    change.steps = sorted(touched)
+    if touched - set(names):
+        change.summary += " and {} more".format(len(touched - set(names)))
+    pair = ("absent", "installed") if verb == "install" else ("installed", "absent")
+    change.diff = diff.cut("".join(diff.of_value(name, *pair) for name in sorted(touched)))
+    return change
+
+
+def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
+    """The transaction."""
+    log = os.path.join(host.state.prepare(), "transaction.log")
+    dnf.transact(dnf.command(host.facts), _verb(want), _differing(want, host), log)
+    host.refresh()
+    left = _differing(want, host)
+    if left:  # yum calls a package that it does not find no failure
+        raise AgentError("{} did not {} {}".format(host.facts["package_manager"], _verb(want), ", ".join(left)), dnf.tail(log))
+
+
+def foresee(want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None:
+    """The packages will be there; or gone, and the units that they brought."""
+    if want["state"] != "absent":
+        forecast.installing = True
+        forecast.installed.update(change.steps)
+        forecast.removed.difference_update(change.steps)
+        return
+    forecast.removed.update(change.steps)
+    forecast.installed.difference_update(change.steps)
+    listed = process.run(["rpm", "-ql", *change.steps]).stdout.splitlines()
+    for path in listed:
+        if os.path.dirname(path) in systemd.FOLDERS:
+            forecast.paths[path] = ABSENT
+
+
+def _verb(want: "Dict[str, Any]") -> str:
+    return "remove" if want["state"] == "absent" else "install"
+
+
+def _differing(want: "Dict[str, Any]", host: "Host") -> "List[str]":
+    forecast = host.forecast
+    if want["state"] == "absent":
+        return [one for one in want["names"] if _named(one, host)]
+    return [
+        one for one in want["names"] if one in forecast.removed or not (one in forecast.installed or host.installed.provided(one))
+    ]
+
+
+def _named(name: str, host: "Host") -> bool:
+    if name in host.forecast.installed:
+        return True
+    return name not in host.forecast.removed and host.installed.named(name)

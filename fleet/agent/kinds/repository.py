@@ -1,0 +1,75 @@
+"""A package repository: the whole of its .repo file, taken over only once its key and metadata could be had."""
+
+import os
+
+from fleet.agent import atomic, dnf, process, repositories
+from fleet.agent.change import Change
+from fleet.agent.document import Document, look
+from fleet.agent.errors import from_os
+from fleet.agent.forecast import Forecast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional
+
+    from fleet.agent.host import Host
+
+
+def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """What differs in its file."""
+    path = _path(want)
+    if want["state"] != "absent":
+        return _document(want).compare(host)
+    return Change("remove", "remove {}".format(path)) if look(path) is not None else None
+
+
+def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
+    """Import the key, fetch the metadata, then write the file; or remove it."""
+    path = _path(want)
+    if want["state"] == "absent":
+        change.backup = host.backups.keep(path)
+        try:
+            os.unlink(path)
+            atomic.sync_directory(repositories.FOLDER)
+        except OSError as error:
+            raise from_os(error, path) from error
+        return
+    if want["gpgcheck"]:
+        for key in want["gpgkey"].split():
+            _import_key(key)
+    if want["enabled"]:
+        with repositories.foreseen({want["name"]: _text(want)}) as options:
+            dnf.make_cache(dnf.command(host.facts), want["name"], options)
+    _document(want).write(change, host)
+
+
+def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
+    """Its packages can be had, or no longer."""
+    forecast.repositories[want["name"]] = None if want["state"] == "absent" else _text(want)
+
+
+def _path(want: "Dict[str, Any]") -> str:
+    return os.path.join(repositories.FOLDER, want["name"] + ".repo")
+
+
+def _document(want: "Dict[str, Any]") -> Document:
+    return Document(_path(want), data=_text(want).encode("utf-8", "surrogateescape"))
+
+
+def _text(want: "Dict[str, Any]") -> str:
+    fields = {
+        "name": want["description"] or want["name"],
+        "baseurl": want["baseurl"],
+        "enabled": "1" if want["enabled"] else "0",
+        "gpgcheck": "1" if want["gpgcheck"] else "0",
+        "gpgkey": want["gpgkey"],
+    }
+    fields.update(want["options"])
+    lines = ["{}={}".format(key, value) for key, value in fields.items() if value]
+    return "[{}]\n{}\n".format(want["name"], "\n".join(lines))
+
+
+def _import_key(address: str) -> None:
+    done = process.run(["rpm", "--import", address])
+    if done.status != 0:
+        raise done.failure("the signing key {} cannot be imported".format(address), "check its address and the network")

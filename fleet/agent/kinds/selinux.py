@@ -1,0 +1,118 @@
+"""SELinux's mode: now, in its file, and, to have none at all, in the kernel arguments of every boot entry."""
+
+import os
+import re
+
+from fleet.agent import diff, process
+from fleet.agent.change import Change
+from fleet.agent.document import Document
+from fleet.agent.errors import AgentError
+from fleet.agent.facts import read
+from fleet.agent.forecast import Forecast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Tuple
+
+    from fleet.agent.host import Host
+
+FILE = "/etc/selinux/config"
+ENFORCE = "/sys/fs/selinux/enforce"
+ARGUMENT = "selinux=0"
+LINE = re.compile(r"^([ \t]*SELINUX[ \t]*=)[ \t]*(\S*)[ \t]*$", re.MULTILINE)
+
+
+def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """What differs in each of the three places; what only a reboot changes is noted, not counted."""
+    steps = _steps(want["mode"], host)
+    _note_reboot(want["mode"], host)
+    if not steps:
+        return None
+    change = Change("update", "SELinux {}: {}".format(want["mode"], ", ".join(where for where, _, _ in steps)))
+    change.diff = "".join(diff.of_value("SELinux " + where, old, new) for where, old, new in steps)
+    return change
+
+
+def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
+    """Set the mode in each place where it differs."""
+    mode = want["mode"]
+    for where, _, _ in _steps(mode, host):
+        if where == "now":
+            _must(["setenforce", "1" if mode == "enforcing" else "0"], "SELinux's mode cannot be set")
+        elif where == "in its file":
+            _document(mode).write(change, host)
+        else:
+            verb = "--args" if mode == "disabled" else "--remove-args"
+            _must(["grubby", "--update-kernel", "ALL", verb, ARGUMENT], "the kernel's arguments cannot be set")
+    _note_reboot(mode, host)
+
+
+def foresee(_want: "Dict[str, Any]", _change: Change, _forecast: Forecast) -> None:
+    """Nothing that a check asks for."""
+
+
+def running() -> str:
+    """The mode that the kernel is in."""
+    return {"1": "enforcing", "0": "permissive"}.get(read(ENFORCE).strip(), "disabled")
+
+
+def _steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
+    now, text, steps = running(), read(FILE), []
+    goal = "permissive" if mode == "disabled" else mode
+    if now not in ("disabled", goal):
+        steps.append(("now", now, goal))
+    if not text:
+        if now == "disabled" and mode == "disabled":
+            return steps
+        raise AgentError(
+            "there is no {}".format(FILE), "SELinux is {} now".format(now), "install selinux-policy-targeted, or keep SELinux"
+        )
+    written = LINE.findall(text)
+    if not written or any(value.lower() != mode for _, value in written):
+        steps.append(("in its file", ", ".join(value for _, value in written) or "absent", mode))
+    return steps + _argument_steps(mode, host)
+
+
+def _argument_steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
+    """The kernel's argument decides from EL9 on; grubby is asked only where it can matter."""
+    if mode != "disabled" and ARGUMENT not in read("/proc/cmdline").split() and running() != "disabled":
+        return []
+    if mode == "disabled" and _major(host) in (7, 8):
+        return []
+    if process.which("grubby") is None:
+        return []
+    said = process.run(["grubby", "--info=ALL"]).stdout
+    entries = re.findall(r"^args=\"(.*)\"$", said, re.MULTILINE)
+    having = [ARGUMENT in entry.split() for entry in entries]
+    if mode == "disabled" and not all(having):
+        return [("in the kernel's arguments", "absent", ARGUMENT)]
+    if mode != "disabled" and any(having):
+        return [("in the kernel's arguments", ARGUMENT, "absent")]
+    return []
+
+
+def _major(host: "Host") -> int:
+    head = str(host.facts["os"]["version_id"]).partition(".")[0]
+    return int(head) if head.isdigit() else 0
+
+
+def _note_reboot(mode: str, host: "Host") -> None:
+    now = running()
+    if mode == "disabled" and now != "disabled":
+        host.needs_reboot("SELinux is {} until this host is started anew".format(now))
+    if mode != "disabled" and now == "disabled" and "CONFIG_SECURITY_SELINUX=y" in read("/boot/config-" + os.uname().release):
+        host.needs_reboot("SELinux is off until this host is started anew")
+
+
+def _document(mode: str) -> Document:
+    text = read(FILE)
+    new = LINE.sub(lambda found: found.group(1) + mode, text)
+    if not LINE.search(text):
+        new = text.rstrip("\n") + "\nSELINUX={}\n".format(mode)
+    return Document(FILE, data=new.encode("utf-8"))
+
+
+def _must(argv: "List[str]", brief: str) -> None:
+    done = process.run(argv)
+    if done.status != 0:
+        raise done.failure(brief)

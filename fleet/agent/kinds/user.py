@@ -1,0 +1,96 @@
+"""A user of the host's own files. Groups are added to, never taken from."""
+
+from fleet.agent import diff, process
+from fleet.agent.change import Change
+from fleet.agent.errors import AgentError
+from fleet.agent.forecast import Forecast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Tuple
+
+    from fleet.agent.host import Host
+
+FIELDS = (("uid", 2, "-u"), ("home", 5, "-d"), ("shell", 6, "-s"))
+
+
+def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """What differs."""
+    name, found = want["name"], host.accounts.user(want["name"])
+    if want["state"] == "absent":
+        return (
+            None
+            if found is None
+            else Change("remove", "remove user {}".format(name), diff.of_value("user " + name, "there", "absent"))
+        )
+    for group in [want["group"], *want["groups"]]:
+        if group is not None:
+            host.accounts.owning_group(group, host.forecast)
+    if found is None:
+        if name in host.forecast.users:
+            return None
+        return Change("create", "create user {}".format(name), diff.of_value("user " + name, "absent", "there"))
+    differing = _differing(want, found, host)
+    if not differing:
+        return None
+    change = Change("update", "update {} of user {}".format(", ".join(what for what, _, _, _ in differing), name))
+    change.diff = "".join(diff.of_value("{} of {}".format(what, name), old, new) for what, old, new, _ in differing)
+    return change
+
+
+def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
+    """Run the program that changes /etc/passwd."""
+    found = host.accounts.user(want["name"])
+    if change.action == "remove":
+        argv = ["userdel"]
+    elif found is None:
+        argv = ["useradd", "-m" if want["home"] and not want["system"] else "-M", *_options(want)]
+    else:
+        argv = ["usermod"]
+        for _, _, new, option in _differing(want, found, host):
+            argv += ["-a", option, new] if option == "-G" else [option, new]
+    done = process.run([*argv, want["name"]])
+    if done.status != 0:
+        error: AgentError = done.failure("user {} cannot be changed".format(want["name"]))
+        raise error
+
+
+def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
+    """The user will be there, or gone."""
+    if want["state"] == "absent":
+        forecast.users.discard(want["name"])
+    else:
+        forecast.users.add(want["name"])
+
+
+def _options(want: "Dict[str, Any]") -> "List[str]":
+    options = ["-r"] if want["system"] else []
+    for name, _, option in FIELDS:
+        if want[name] is not None:
+            options += [option, str(want[name])]
+    options += ["-g", want["group"]] if want["group"] is not None else []
+    return options + (["-G", ",".join(want["groups"])] if want["groups"] else [])
+
+
+def _differing(want: "Dict[str, Any]", found: "List[str]", host: "Host") -> "List[Tuple[str, str, str, str]]":
+    """What differs, each as name, old, new and usermod's option."""
+    name, differing = want["name"], []
+    for field, column, option in FIELDS:
+        if want[field] is not None and found[column] != str(want[field]):
+            differing.append((field, found[column], str(want[field]), option))
+    if want["group"] is not None and int(found[3]) != host.accounts.owning_group(want["group"], host.forecast):
+        differing.append(("group", found[3], want["group"], "-g"))
+    missing = [one for one in want["groups"] if name not in _members(one, host) and found[3] != _number(one, host)]
+    if missing:
+        differing.append(("groups", "absent", ",".join(missing), "-G"))
+    return differing
+
+
+def _members(group: str, host: "Host") -> "List[str]":
+    row = host.accounts.group(group)
+    return row[3].split(",") if row is not None else []
+
+
+def _number(group: str, host: "Host") -> str:
+    row = host.accounts.group(group)
+    return row[2] if row is not None else ""
