@@ -1,0 +1,1 @@
+"""The launcher: a small, warm, single-threaded process that forks the shims of containers, and its client."""

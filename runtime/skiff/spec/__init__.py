@@ -1,0 +1,1 @@
+"""The documents of the OCI runtime specification: their types, Docker's defaults, and what makes one invalid."""

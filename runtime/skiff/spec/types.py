@@ -1,0 +1,149 @@
+"""The parts of an OCI config.json that Skiff acts on, as types; at run time they are plain dictionaries."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal, TypedDict
+
+    Status = Literal["creating", "created", "running", "stopped"]
+
+    class Root(TypedDict, total=False):
+        """The container's root file system."""
+
+        path: str
+        readonly: bool
+
+    class Mount(TypedDict, total=False):
+        """One mount; `options` mixes flags and file system data, as fstab does."""
+
+        destination: str
+        type: str
+        source: str
+        options: list[str]
+
+    class User(TypedDict, total=False):
+        """Who the process is. `username` (name, uid, or either with :group) is looked up in the container's own files."""
+
+        uid: int
+        gid: int
+        umask: int
+        additionalGids: list[int]
+        username: str
+
+    class Capabilities(TypedDict, total=False):
+        """The five sets."""
+
+        bounding: list[str]
+        effective: list[str]
+        inheritable: list[str]
+        permitted: list[str]
+        ambient: list[str]
+
+    class Rlimit(TypedDict):
+        """One resource limit."""
+
+        type: str
+        soft: int
+        hard: int
+
+    class Process(TypedDict, total=False):
+        """The program that becomes the container's first process."""
+
+        terminal: bool
+        user: User
+        args: list[str]
+        env: list[str]
+        cwd: str
+        capabilities: Capabilities
+        rlimits: list[Rlimit]
+        noNewPrivileges: bool
+        oomScoreAdj: int
+
+    class Namespace(TypedDict, total=False):
+        """A namespace of a kind: made new, or joined by path."""
+
+        type: str
+        path: str
+
+    class Device(TypedDict, total=False):
+        """A device node to make."""
+
+        type: str
+        path: str
+        major: int
+        minor: int
+        fileMode: int
+        uid: int
+        gid: int
+
+    class DeviceRule(TypedDict, total=False):
+        """One rule of the device cgroup; a missing number means any."""
+
+        allow: bool
+        type: str
+        major: int
+        minor: int
+        access: str
+
+    class Memory(TypedDict, total=False):
+        """Limits in bytes; -1 lifts one. `swap` is memory and swap together."""
+
+        limit: int
+        reservation: int
+        swap: int
+
+    class Cpu(TypedDict, total=False):
+        """Shares of, quota over and place on the processors."""
+
+        shares: int
+        quota: int
+        period: int
+        cpus: str
+        mems: str
+
+    class Pids(TypedDict):
+        """How many tasks at most; 0 or less lifts the limit."""
+
+        limit: int
+
+    class Resources(TypedDict, total=False):
+        """What the cgroup grants."""
+
+        devices: list[DeviceRule]
+        memory: Memory
+        cpu: Cpu
+        pids: Pids
+
+    class Linux(TypedDict, total=False):
+        """What is Linux's own."""
+
+        namespaces: list[Namespace]
+        devices: list[Device]
+        resources: Resources
+        cgroupsPath: str
+        rootfsPropagation: str
+        maskedPaths: list[str]
+        readonlyPaths: list[str]
+        sysctl: dict[str, str]
+
+    class Spec(TypedDict, total=False):
+        """A whole config.json."""
+
+        ociVersion: str
+        root: Root
+        process: Process
+        hostname: str
+        mounts: list[Mount]
+        annotations: dict[str, str]
+        linux: Linux
+
+    class State(TypedDict):
+        """What `state` answers."""
+
+        ociVersion: str
+        id: str
+        status: Status
+        pid: int
+        bundle: str
+        annotations: dict[str, str]
