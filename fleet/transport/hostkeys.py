@@ -11,10 +11,8 @@ from typing import List, Optional, Sequence, Tuple
 import paramiko
 
 from fleet.errors import UnreachableError
+from fleet.transport.policies import ACCEPT_NEW
 
-STRICT = "strict"
-ACCEPT_NEW = "accept-new"
-POLICIES = (STRICT, ACCEPT_NEW)
 USER_FILE = Path("~/.ssh/known_hosts")
 SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
 

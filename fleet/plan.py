@@ -1,0 +1,98 @@
+"""What would change on a host, as its agent found it: for a person, with coloured diffs, and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Iterator, Mapping, Tuple
+
+RED, GREEN, YELLOW, CYAN, DIM, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One resource that is not as it should be. `diff` is unified text, or empty."""
+
+    id: str
+    role: str
+    handler: bool
+    action: str
+    summary: str
+    diff: str
+
+    @property
+    def detail(self) -> str:
+        """The summary, where it says more than the action and the id do."""
+        return detail(self.summary, self.id, self.action)
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """One resource that could not be checked."""
+
+    id: str
+    role: str
+    brief: str
+    details: str
+    resolution: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All changes, in the order in which they would be made."""
+
+    changes: Tuple[Change, ...] = ()
+    errors: Tuple[Unchecked, ...] = ()
+
+    @classmethod
+    def from_wire(cls, message: Mapping[str, Any]) -> Plan:
+        """The plan in an agent's `plan` message.
+
+        Raises:
+            KeyError: the message is not of protocol 1's form.
+        """
+        fields = ("id", "role", "handler", "action", "summary", "diff")
+        changes = tuple(Change(*(change[field] for field in fields)) for change in message["changes"])
+        errors = tuple(
+            Unchecked(fault["id"], fault["role"], *(fault["error"].get(part, "") for part in ("brief", "details", "resolution")))
+            for fault in message["errors"]
+        )
+        return cls(changes, errors)
+
+    def as_json(self) -> Dict[str, Any]:
+        """The plan as plain data."""
+        return {"changes": [asdict(change) for change in self.changes], "errors": [asdict(fault) for fault in self.errors]}
+
+    def lines(self, colour: bool, diffs: bool) -> Iterator[str]:
+        """The plan for a person, role by role."""
+        role = None
+        for change in self.changes:
+            if change.role != role:
+                role = change.role
+                yield paint(f"  {role}", BOLD, colour)
+            handler = " (handler)" if change.handler else ""
+            yield f"    {paint(f'{change.action:<8}', YELLOW, colour)} {change.id}{handler}  {paint(change.detail, DIM, colour)}".rstrip()
+            if diffs and change.diff:
+                yield from coloured_diff(change.diff, colour, "      ")
+        for fault in self.errors:
+            yield f"    {paint('unknown ', RED, colour)} {fault.id}  {fault.brief}"
+            yield from (f"      {line}" for line in (*fault.details.splitlines(), *fault.resolution.splitlines()))
+
+
+def detail(summary: str, name: str, action: str = "") -> str:
+    """A summary, or nothing where it only repeats a verb and the resource's name."""
+    verb, _, rest = summary.partition(" ")
+    repeats = rest.endswith(name.partition(":")[2]) and len(rest.split()) <= 2 and verb in (action or verb)
+    return "" if repeats else summary
+
+
+def paint(text: str, colour: str, wanted: bool) -> str:
+    """The text in a colour, if colours are wanted."""
+    return f"{colour}{text}{PLAIN}" if wanted and text else text
+
+
+def coloured_diff(diff: str, colour: bool, indent: str) -> Iterator[str]:
+    """A unified diff's lines, as diff --color would show them."""
+    for line in diff.splitlines():
+        heading = line.startswith(("+++", "---"))
+        shade = BOLD if heading else {"+": GREEN, "-": RED, "@": CYAN}.get(line[:1], "")
+        yield indent + (paint(line, shade, colour) if shade else line)

@@ -1,0 +1,89 @@
+"""The live table on a terminal: a row for each host at work; what changed or failed scrolls by above it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any, Dict, List
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from fleet.events import Event, HostOutcome
+from fleet.progress.lines import Lines
+
+MOST_ROWS = 20
+STYLES = {"changed": "yellow", "failed": "red", "unreachable": "red", "interrupted": "cyan", "ok": "green"}
+
+
+@dataclass
+class Row:
+    """A host at work."""
+
+    doing: str = "waits for its turn"
+    begun: float = field(default_factory=time.monotonic)
+    changed: int = 0
+
+
+class LiveTable:
+    """A listener that keeps a table at the bottom of the terminal and leaves the lines to `lines`."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._rows: Dict[str, Row] = {}
+        self._states: Dict[str, int] = {}
+        self._total = 0
+        console = Console(file=sys.stdout)
+        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=8, transient=True)
+
+    def begin(self, run: str, hosts: List[str]) -> None:
+        """Shows the table."""
+        self._total = len(hosts)
+        self._lines.begin(run, hosts)
+        self._live.start()
+
+    def hear(self, event: Event) -> None:
+        """Moves the host's row on; its lines appear above the table."""
+        row = self._rows.setdefault(event.host, Row())
+        if event.kind == "finished":
+            del self._rows[event.host]
+            state = event.data["state"]
+            self._states[state] = self._states.get(state, 0) + 1
+        else:
+            row.doing = doing(event, row.doing)
+            row.changed += event.kind == "result" and event.data["status"] == "changed"
+        self._lines.hear(event)
+
+    def end(self, outcomes: List[HostOutcome], interrupted: bool) -> None:
+        """Takes the table away and leaves the recap."""
+        self._live.stop()
+        self._lines.end(outcomes, interrupted)
+
+    def _table(self) -> Table:
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+        now = time.monotonic()
+        for name, row in list(self._rows.items())[:MOST_ROWS]:
+            table.add_row(Text(name, "bold"), Text(f"{now - row.begun:5.1f} s", "dim"), f"{row.changed} changed", Text(row.doing))
+        parts: List[Any] = [f"{sum(self._states.values())}/{self._total} hosts"]
+        parts += [Text(f"{count} {state}", STYLES[state]) for state, count in self._states.items()]
+        table.add_row(*parts)
+        return table
+
+
+def doing(event: Event, before: str) -> str:
+    """What a host is at, after an event."""
+    data = event.data
+    if event.kind == "connecting":
+        return f"connecting to {data['address']}"
+    if event.kind == "facts":
+        return f"checking ({data['os']['pretty_name']}, {data['arch']})"
+    if event.kind == "waiting":
+        return f"waits for {data['holder'].get('who', 'another run')}"
+    if event.kind == "begin":
+        return f"{data['role']}: {data['id']}"
+    if event.kind == "plan":
+        return "applying" if data["changes"] else "verifying"
+    return before

@@ -1,0 +1,116 @@
+"""The words for events, faults and checks, the same in lines and in the live table."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, Any, Iterator, List, Mapping, Sequence
+
+from fleet import events
+from fleet.checks import Check
+from fleet.events import Event, Fault, HostOutcome
+from fleet.plan import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Plan, coloured_diff, paint
+
+SHADES = {
+    events.OK: GREEN,
+    events.CHANGED: YELLOW,
+    events.FAILED: RED,
+    events.UNREACHABLE: RED,
+    events.INTERRUPTED: CYAN,
+    "skipped": CYAN,
+}
+
+
+def wants_colour(stream: IO[str]) -> bool:
+    """Whether to colour what goes to a stream (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+class Words:
+    """Turns events into lines. `diffs` shows the differences of files, `plans` the plan itself: it is what check mode is for."""
+
+    def __init__(self, colour: bool, diffs: bool, plans: bool) -> None:
+        self._colour = colour
+        self._diffs = diffs
+        self._plans = plans
+
+    def of(self, event: Event) -> Iterator[str]:
+        """The lines for an event; most say nothing."""
+        data = event.data
+        if event.kind == "waiting":
+            yield f"{event.host}: waits for the run of {holder(data['holder'])}"
+        elif event.kind == "plan":
+            yield from self._plan(event.host, data)
+        elif event.kind == "result" and data["status"] in ("changed", "failed"):
+            yield from self._result(event.host, data)
+
+    def _plan(self, host: str, data: Mapping[str, Any]) -> Iterator[str]:
+        if not self._plans:
+            return
+        plan = Plan.from_wire(data)
+        number = len(plan.changes)
+        yield f"{paint(host, BOLD, self._colour)}: {number or 'no'} change{'' if number == 1 else 's'}"
+        yield from plan.lines(self._colour, self._diffs)
+
+    def _result(self, host: str, data: Mapping[str, Any]) -> Iterator[str]:
+        status = paint(data["status"], SHADES[data["status"]], self._colour)
+        seconds = f" ({data['seconds']:.1f} s)" if data["seconds"] >= 0.1 else ""
+        yield f"{host}: {status} {data['id']}  {paint(data['summary'], DIM, self._colour)}{seconds}".rstrip()
+        if self._diffs and data["diff"]:
+            yield from coloured_diff(data["diff"], self._colour, "    ")
+
+    def recap(self, outcome: HostOutcome, width: int, verb: str) -> Iterator[str]:
+        """A host's closing lines: the counts, what went wrong, what is left to do."""
+        counts = outcome.counts
+        state = paint(f"{outcome.state:<11}", SHADES[outcome.state], self._colour)
+        numbers = f"ok={counts['ok']} {verb}={counts['changed']} failed={counts['failed']} skipped={counts['skipped']}"
+        checks = f" checks={len(outcome.checks) - outcome.failed_checks}/{len(outcome.checks)}" if outcome.checks else ""
+        yield f"{outcome.host:<{width}}  {state} {numbers}{checks}  {outcome.seconds:.1f} s"
+        for fault in outcome.faults:
+            yield from self.fault(fault, "    ")
+        for role, check in outcome.checks:
+            if not check.passed:
+                yield from self.check(role, check, "    ")
+        for reason in outcome.reboot:
+            yield f"    {paint('reboot required', YELLOW, self._colour)}: {reason}"
+        if outcome.state == events.INTERRUPTED:
+            yield from self._left(outcome)
+
+    def _left(self, outcome: HostOutcome) -> Iterator[str]:
+        done = [result["id"] for result in outcome.results if result["status"] == "changed"]
+        left = [result["id"] for result in outcome.results if result["status"] == "skipped"]
+        planned = {change.id for change in outcome.plan.changes} if outcome.plan else set()
+        yield f"    done: {', '.join(done) or 'nothing'}"
+        yield f"    not done: {', '.join(name for name in left if name in planned) or ('nothing' if outcome.plan else 'all of it')}"
+
+    def fault(self, fault: Fault, indent: str) -> Iterator[str]:
+        """What went wrong, the details, and the way out."""
+        where = f"{fault.where}: " if fault.where else ""
+        yield indent + paint(f"{where}{fault.brief}", RED, self._colour)
+        yield from (f"{indent}  {line}" for line in fault.details.splitlines()[-12:])
+        yield from (f"{indent}  -> {line}" for line in fault.resolution.splitlines())
+
+    def check(self, role: str, check: Check, indent: str) -> Iterator[str]:
+        """One check in a line, with the cure of one that failed."""
+        mark = paint("ok    ", GREEN, self._colour) if check.passed else paint("FAILED", RED, self._colour)
+        detail = f": {' '.join(check.detail.split())}" if check.detail else ""
+        yield f"{indent}{mark} {role:<13} {check.title}{detail}"
+        if not check.passed and check.cure:
+            yield from (f"{indent}       -> {line}" for line in check.cure.splitlines())
+
+    def checks(self, outcome: HostOutcome) -> Iterator[str]:
+        """All checks of a host."""
+        yield paint(outcome.host, BOLD, self._colour)
+        for role, check in outcome.checks:
+            yield from self.check(role, check, "  ")
+
+
+def holder(data: Mapping[str, Any]) -> str:
+    """Another run, named."""
+    return f"{data.get('who', 'somebody')} (since {data.get('since', 'unknown')})"
+
+
+def totals(outcomes: Sequence[HostOutcome]) -> str:
+    """How many hosts ended in which state."""
+    states: List[str] = [outcome.state for outcome in outcomes]
+    parts = [f"{states.count(state)} {state}" for state in events.STATES if state in states]
+    return f"{len(outcomes)} host{'' if len(outcomes) == 1 else 's'}: {', '.join(parts)}"

@@ -1,0 +1,72 @@
+"""The run record: every event of a run as a line of JSON.
+
+    <state>/skiff/runs/<run>.jsonl   0600; the first line names the run and its hosts, the last one sums it up
+    <state>/skiff/runs/last.json     the last run's summary
+
+<state> is XDG_STATE_HOME, or ~/.local/state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import IO, Any, Dict, List, Optional
+
+from fleet.events import Event, HostOutcome
+
+
+def runs_directory() -> Path:
+    """Where run records are kept."""
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "skiff" / "runs"
+
+
+class Record:
+    """A listener that writes the run record as the run goes."""
+
+    def __init__(self, task: str, directory: Optional[Path] = None) -> None:
+        self._task = task
+        self._directory = directory or runs_directory()
+        self._stream: Optional[IO[str]] = None
+        self._run = ""
+
+    def begin(self, run: str, hosts: List[str]) -> None:
+        """Opens the file."""
+        self._run = run
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._directory / f"{run}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._stream = os.fdopen(descriptor, "w", encoding="utf-8")
+        self._write({"kind": "begin", "run": run, "task": self._task, "at": time.time(), "hosts": hosts})
+
+    def hear(self, event: Event) -> None:
+        """Writes one line."""
+        self._write({"kind": event.kind, "host": event.host, "at": event.at, **event.data})
+
+    def end(self, outcomes: List[HostOutcome], interrupted: bool) -> None:
+        """Sums up and closes."""
+        assert self._stream is not None
+        summary = {
+            "kind": "end",
+            "run": self._run,
+            "task": self._task,
+            "at": time.time(),
+            "interrupted": interrupted,
+            "hosts": {
+                outcome.host: {"state": outcome.state, **outcome.counts, "seconds": round(outcome.seconds, 3)}
+                for outcome in outcomes
+            },
+        }
+        self._write(summary)
+        self._stream.close()
+        aside = self._directory / f".last-{self._run}"
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(summary, stream)
+        aside.rename(self._directory / "last.json")
+
+    def _write(self, line: Dict[str, Any]) -> None:
+        assert self._stream is not None
+        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._stream.flush()

@@ -1,0 +1,41 @@
+"""Makes each host's transport: a local process or SSH, with what all connections of a run share."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Optional
+
+from fleet.inventory.model import Host
+from fleet.transport import Transport
+from fleet.transport.local import LocalTransport
+
+if TYPE_CHECKING:
+    from fleet.transport.hostkeys import KnownHosts
+
+
+class Connector:
+    """The shared parts: ~/.ssh/config and known_hosts files, each read once, when the first host needs it."""
+
+    def __init__(self, password: Optional[str], host_key_policy: str) -> None:
+        self._password = password
+        self._policy = host_key_policy
+        self._lock = threading.Lock()
+        self._known: Dict[Optional[Path], KnownHosts] = {}
+        self._config: Any = None
+
+    def __call__(self, host: Host, stopping: threading.Event) -> Transport:
+        """A host's transport, not yet connected."""
+        if host.connection == "local":
+            return LocalTransport()
+        # SSH takes half of the start-up time: a run that only touches this machine does without.
+        from fleet.transport.hostkeys import KnownHosts
+        from fleet.transport.ssh import Login, SshTransport
+
+        login = Login(self._password)
+        with self._lock:
+            if self._config is None:
+                self._config = login.config()
+            if host.known_hosts not in self._known:
+                self._known[host.known_hosts] = KnownHosts.of(host.known_hosts, self._policy)
+        return SshTransport(host, login, self._config, self._known[host.known_hosts], stopping.wait)

@@ -1,0 +1,102 @@
+"""From a host's facts to what is sent to it: roles asked for refusals, resources and probes; and from probes to checks."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, TypeVar
+
+from fleet.checks import Check, Outcome
+from fleet.errors import FleetError, HostError
+from fleet.facts import Facts
+from fleet.inventory.model import Host
+from fleet.roles import defaults
+from fleet.roles.compile import Compiler
+from fleet.roles.loader import Role
+from fleet.run.job import Job
+from fleet.variables import Variables
+
+T = TypeVar("T")
+
+
+def read_facts(raw: Mapping[str, Any]) -> Facts:
+    """An agent's facts.
+
+    Raises:
+        HostError: they are not of protocol 1's form.
+    """
+    try:
+        return Facts.from_wire(raw)
+    except (KeyError, TypeError, ValueError) as error:
+        raise HostError("the agent's facts are not understood", f"{type(error).__name__}: {error}") from error
+
+
+def variables_of(host: Host, job: Job) -> Variables:
+    """Every declared variable's value on a host, and the run's own."""
+    return Variables({**defaults.values(job.declared, host.variables), **job.inputs})
+
+
+def ask(role: Role, function: Callable[..., T], *arguments: object) -> T:
+    """A role's answer.
+
+    Raises:
+        HostError: the role's function failed, told with the line where.
+    """
+    try:
+        return function(*arguments)
+    except FleetError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{last.filename}:{last.lineno} in {last.name}"
+        raise HostError(f"role {role.name}: {function.__name__} failed: {type(error).__name__}: {error}", where) from error
+
+
+def refusals(job: Job, facts: Facts, variables: Variables) -> List[Tuple[str, str]]:
+    """What all roles say against the host, each with its role's name."""
+    return [(role.name, text) for role in job.roles for text in ask(role, role.refusals, facts, variables)]
+
+
+def compiled(job: Job, facts: Facts, variables: Variables) -> Compiler:
+    """The host's desired state.
+
+    Raises:
+        FleetError: a role or a template is faulty.
+    """
+    compiler = Compiler()
+    for role in job.roles:
+        items = ask(role, role.resources, facts, variables)
+        compiler.add_role(role.name, role.templates, items, ask(role, role.probes, facts, variables))
+    if job.complete:
+        compiler.refuse_dangling()
+    for question in job.questions:
+        compiler.probes.append({**compiler.plain(question), "name": f"/{question.name}"})
+    return compiler
+
+
+def message(job: Job, compiler: Compiler) -> Dict[str, Any]:
+    """The fields of `desired`."""
+    return {
+        "mode": job.mode,
+        "run": job.run,
+        "who": job.who,
+        "diff": job.diff,
+        "lock_timeout": job.lock_timeout,
+        "resources": compiler.resources,
+        "probes": compiler.probes,
+    }
+
+
+def outcomes_by_role(results: Sequence[Mapping[str, Any]]) -> Dict[str, Dict[str, Outcome]]:
+    """Probes' outcomes by role and name; those of the job's own questions under the empty role."""
+    found: Dict[str, Dict[str, Outcome]] = {}
+    for result in results:
+        role, _, name = result["name"].partition("/")
+        found.setdefault(role, {})[name] = Outcome(result["status"], result["stdout"], result["stderr"])
+    return found
+
+
+def judge(job: Job, facts: Facts, variables: Variables, outcomes: Mapping[str, Mapping[str, Outcome]]) -> List[Tuple[str, Check]]:
+    """Every role's checks, each with its role's name."""
+    return [
+        (role.name, check) for role in job.roles for check in ask(role, role.judge, facts, variables, outcomes.get(role.name, {}))
+    ]

@@ -1,0 +1,174 @@
+"""One host's run, from the connect to its outcome. Whatever happens, an outcome comes back."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from typing import Any, Callable, Dict, Mapping, NoReturn
+
+from fleet import bootstrap, events
+from fleet.errors import FleetError, HostError, UnreachableError
+from fleet.events import Event, Fault, HostOutcome
+from fleet.exchange.python import install_line
+from fleet.exchange.session import Session
+from fleet.inventory.model import Host
+from fleet.plan import Change, Plan
+from fleet.run import desired
+from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
+from fleet.transport import Transport
+
+Emit = Callable[[Event], None]
+
+
+class PythonWouldBeInstalled(HostError):
+    """Check mode met a host without Python: nothing more can be said of it."""
+
+
+class HostRun:
+    """One host's exchange. `stopping` is set when the run is to end early."""
+
+    def __init__(self, host: Host, job: Job, transport: Transport, emit: Emit, stopping: threading.Event) -> None:
+        self._host = host
+        self._job = job
+        self._transport = transport
+        self._emit = emit
+        self._stopping = stopping
+        self._reached = False
+        self.outcome = HostOutcome(host.name)
+
+    def __call__(self) -> HostOutcome:
+        """Does it all; errors end up in the outcome."""
+        begun = time.monotonic()
+        try:
+            self._run(begun + self._job.timeout)
+        except PythonWouldBeInstalled as error:
+            self.outcome.plan = Plan((Change("python", "preflight", False, "install", error.brief, ""),))
+            self.outcome.state = events.CHANGED
+        except FleetError as error:
+            self._fail(error)
+        except Exception as error:
+            self._fail(HostError(f"internal error: {type(error).__name__}: {error}", traceback.format_exc(), "please report this"))
+        finally:
+            self._transport.close()
+        self.outcome.seconds = time.monotonic() - begun
+        self._tell("finished", self.outcome.as_json())
+        return self.outcome
+
+    def _fail(self, error: FleetError) -> None:
+        # Once something may have been done, a lost connection is a failure of this host's run, not a host that was not met.
+        unreachable = isinstance(error, UnreachableError) and not self._reached
+        self.outcome.faults.append(Fault.of(error))
+        if self._stopping.is_set() and not self._reached:
+            self.outcome.state = events.INTERRUPTED
+        else:
+            self.outcome.state = events.UNREACHABLE if unreachable else events.FAILED
+
+    def _tell(self, kind: str, data: Mapping[str, Any]) -> None:
+        self._emit(Event(self._host.name, kind, data))
+
+    def _run(self, deadline: float) -> None:
+        if self._stopping.is_set():
+            self.outcome.state = events.INTERRUPTED
+            return
+        self._tell("connecting", {"address": self._host.target})
+        self._transport.connect()
+        become = self._transport.user != "root" if self._host.become is None else self._host.become
+        started = bootstrap.prepare(become)
+        channel = self._transport.open(started.command)
+        try:
+            session = Session(channel, started, self._job.become_password, deadline, self._job.silence, self._stopping.is_set)
+            self._converse(session)
+        finally:
+            channel.close()
+
+    def _converse(self, session: Session) -> None:
+        raw = session.hello(self._install)["facts"]
+        self.outcome.facts = raw
+        self._tell("facts", raw)
+        if self._job.mode == FACTS or self._stopping.is_set():
+            session.quit()
+            self.outcome.state = events.INTERRUPTED if self._stopping.is_set() else events.OK
+            return
+        facts = desired.read_facts(raw)
+        variables = desired.variables_of(self._host, self._job)
+        refused = desired.refusals(self._job, facts, variables)
+        if refused:
+            session.quit()
+            self.outcome.state = events.FAILED
+            self.outcome.faults += [Fault(text, where=role) for role, text in refused]
+            return
+        compiler = desired.compiled(self._job, facts, variables)
+        self._reached = True
+        results = []
+        for message in session.run(desired.message(self._job, compiler), compiler.contents):
+            if message["type"] == "probes":
+                results = message["results"]
+            else:
+                self._hear(message)
+        outcomes = desired.outcomes_by_role(results)
+        self.outcome.answers = outcomes.get("", {})
+        if results:
+            self.outcome.checks = desired.judge(self._job, facts, variables, outcomes)
+            self._tell("checks", {"checks": self.outcome.as_json()["checks"]})
+        self._conclude(session)
+
+    def _install(self, os_id: str, os_version: str) -> str:
+        line = install_line(os_id, os_version)
+        if line is None:
+            self._refuse_python(f"there is no Python >= 3.6 on this {os_id} {os_version} host", "install python3 there")
+        if self._job.mode == CHECK:
+            raise PythonWouldBeInstalled("Python 3 would be installed; the rest is unknown until then")
+        if self._job.mode != APPLY:
+            self._refuse_python("there is no Python >= 3.6 on this host", "`invoke provision` installs it")
+        self._tell("begin", {"id": "python", "role": "preflight"})
+        return line
+
+    def _refuse_python(self, brief: str, cure: str) -> NoReturn:
+        raise HostError(brief, "", cure)
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        kind = message["type"]
+        data: Dict[str, Any] = {key: value for key, value in message.items() if key != "type"}
+        if kind == "plan":
+            self.outcome.plan = Plan.from_wire(message)
+        elif kind == "result":
+            self.outcome.counts[message["status"]] += 1
+            if message["status"] != "ok":
+                self.outcome.results.append(data)
+            if message["status"] == "failed":
+                error = message["error"]
+                self.outcome.faults.append(Fault(error["brief"], error["details"], error["resolution"], message["id"]))
+        elif kind == "done":
+            self._done(message)
+            return
+        self._tell(kind, data)
+
+    def _done(self, message: Mapping[str, Any]) -> None:
+        self.outcome.reboot = tuple(message["reboot"])
+        if message["interrupted"]:
+            self.outcome.state = events.INTERRUPTED
+        elif self._job.mode in (CHECK, VERIFY):
+            self.outcome.counts["changed"] = message["changed"]
+            self.outcome.counts["failed"] = message["failed"]
+
+    def _conclude(self, session: Session) -> None:
+        outcome = self.outcome
+        if outcome.plan is not None and self._job.mode != APPLY:
+            outcome.faults += [Fault(f.brief, f.details, f.resolution, f.id) for f in outcome.plan.errors]
+        if outcome.state == events.INTERRUPTED:
+            return
+        failed = outcome.counts["failed"] or outcome.failed_checks
+        if self._job.mode == VERIFY and outcome.counts["changed"]:
+            failed = True
+            outcome.faults.append(
+                Fault(
+                    f"{outcome.counts['changed']} resources are not as declared", resolution="`invoke provision` brings them back"
+                )
+            )
+        if failed:
+            outcome.state = events.FAILED
+            if session.errors:
+                outcome.faults.append(Fault("what the host said besides", session.errors))
+        elif outcome.counts["changed"]:
+            outcome.state = events.CHANGED

@@ -1,0 +1,49 @@
+"""What is to be done with every host of a run, the same for all of them."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional, Tuple
+
+from fleet.checks import Probe
+from fleet.roles.loader import Role
+from fleet.variables import Variable
+
+FACTS, CHECK, APPLY, VERIFY = "facts", "check", "apply", "verify"
+
+
+def new_run() -> str:
+    """A run's name: sorts by time, unique among runs that begin together."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+
+
+def whoami() -> str:
+    """Who runs it, as another run that waits for this one's lock would be told."""
+    return f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run's mode, roles and limits.
+
+    `complete` says that no role was left out; `inputs` are variables of the run's own; `questions` are probes besides the roles'.
+    """
+
+    mode: str
+    roles: Tuple[Role, ...] = ()
+    complete: bool = True
+    declared: Mapping[str, Variable] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    questions: Tuple[Probe, ...] = ()
+    diff: bool = False
+    timeout: float = 3600.0
+    silence: float = 900.0
+    lock_timeout: float = 60.0
+    become_password: Optional[str] = field(default=None, repr=False)
+    run: str = field(default_factory=new_run)
+    who: str = field(default_factory=whoami)

@@ -1,0 +1,182 @@
+"""What the provisioning tasks do with their options: inventory, roles and job from them, the run, and its exit status."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import sys
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Dict, List, Optional, Sequence, Tuple
+
+from fleet.checks import Probe
+from fleet.errors import UsageError
+from fleet.events import HostOutcome, Listener
+from fleet.inventory.document import Entry, parse
+from fleet.inventory.load import inventory_files, read_inventory
+from fleet.inventory.model import Host, Inventory
+from fleet.inventory.patterns import select
+from fleet.inventory.settings import CONNECTION_KEYS
+from fleet.progress.document import Document
+from fleet.progress.lines import Lines
+from fleet.progress.words import Words, wants_colour
+from fleet.record import Record
+from fleet.roles import defaults, loader
+from fleet.roles.loader import Role
+from fleet.run.connector import Connector
+from fleet.run.fanout import Fanout, default_forks, exit_status
+from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
+from fleet.variables import Variable
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LAB_INVENTORY = Path("/var/lib/skiff-lab/labs/lab/inventory.yml")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that the provisioning tasks share."""
+
+    hosts: str
+    roles: str = ""
+    skip_roles: str = ""
+    role_path: str = ""
+    settings: Sequence[str] = ()
+    inventory: str = ""
+    diff: bool = False
+    forks: int = 0
+    json: bool = False
+    host_key_policy: str = "strict"
+    ask_pass: bool = False
+    ask_become_pass: bool = False
+    timeout: float = 3600.0
+
+
+def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ...] = ()) -> Tuple[List[HostOutcome], int]:
+    """Runs a task over the hosts; outcomes and exit status.
+
+    Raises:
+        UsageError: an option, the inventory or a role is faulty; nothing was connected to.
+    """
+    check_options(options)
+    inventory = open_inventory(options)
+    roles, declared, complete = open_roles(options)
+    extra = settings(options.settings)
+    defaults.check(declared, [*inventory.variables(), *variables_of(extra)])
+    hosts = select(inventory, options.hosts, extra)
+    chosen = roles if mode != FACTS and not questions else ()
+    job = Job(
+        mode=mode,
+        roles=chosen,
+        complete=complete,
+        declared=declared,
+        inputs=run_inputs(chosen),
+        questions=questions,
+        diff=options.diff,
+        timeout=options.timeout,
+        become_password=secret("SKIFF_BECOME_PASSWORD", options.ask_become_pass, "sudo password: "),
+    )
+    connector = Connector(secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy)
+    return execute(task, job, hosts, connector, options, quiet=bool(questions) or mode == FACTS)
+
+
+def execute(
+    task: str, job: Job, hosts: Sequence[Host], connector: Connector, options: Options, quiet: bool
+) -> Tuple[List[HostOutcome], int]:
+    """The run itself, shown as the options ask."""
+    fanout = Fanout(job, connector, [Record(task), *shown(job, options, quiet)])
+    executor: Executor = ThreadPoolExecutor(min(options.forks or default_forks(), len(hosts)), thread_name_prefix="host")
+    with executor:
+        outcomes = fanout.run(hosts, executor)
+    return outcomes, exit_status(outcomes, fanout.stopping.is_set())
+
+
+def shown(job: Job, options: Options, quiet: bool) -> List[Listener]:
+    """The listeners that show the run: standard output belongs to the document with --json, and to the answers of `quiet` tasks."""
+    if options.json and not quiet:
+        return [Document(sys.stdout)]
+    if quiet:
+        return []
+    stream: IO[str] = sys.stdout
+    words = Words(wants_colour(stream), options.diff, job.mode in (CHECK, VERIFY))
+    lines = Lines(stream, words, "changed" if job.mode == APPLY else "would-change", tables=job.mode == VERIFY)
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return [lines]
+    from fleet.progress.live import LiveTable
+
+    return [LiveTable(lines)]
+
+
+def check_options(options: Options) -> None:
+    """Refuses option values before anything else is looked at."""
+    from fleet.transport.policies import POLICIES
+
+    if not options.hosts.strip():
+        raise UsageError("--hosts is missing", resolution="name hosts or groups, for instance --hosts web1,db or --hosts all")
+    if options.host_key_policy not in POLICIES:
+        raise UsageError(f"--host-key-policy: should be one of {', '.join(POLICIES)}, not {options.host_key_policy!r}")
+    if options.forks < 0:
+        raise UsageError(f"--forks: should be at least 1, not {options.forks}")
+    if options.timeout <= 0:
+        raise UsageError(f"--timeout: should be more than 0 seconds, not {options.timeout:g}")
+
+
+def open_inventory(options: Options) -> Inventory:
+    """The inventory that --inventory names, or the repository's and the lab's."""
+    if not options.inventory:
+        return read_inventory(inventory_files(ROOT / "inventory", LAB_INVENTORY))
+    path = Path(options.inventory)
+    return read_inventory([path / "hosts.yml" if path.is_dir() else path])
+
+
+def open_roles(options: Options) -> Tuple[Tuple[Role, ...], Dict[str, Variable], bool]:
+    """The chosen roles, the variables of all roles, and whether no role is left out."""
+    own = options.role_path or os.environ.get("SKIFF_ROLE_PATH", "")
+    paths = loader.find(loader.BUILT_IN, Path(own) if own else None)
+    names = loader.select(list(paths), words(options.roles), words(options.skip_roles))
+    # A variable of a role that is left out is still a variable: its inventory stays right.
+    loaded = {name: loader.load_role(name, path) for name, path in paths.items()}
+    declared = defaults.merge(role.variables for role in loaded.values())
+    return tuple(loaded[name] for name in names), declared, len(names) == len(paths)
+
+
+def words(text: str) -> List[str]:
+    """A comma-separated option's words."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def settings(given: Sequence[str]) -> Dict[str, Entry]:
+    """What `--set key=value` sets; a value is YAML.
+
+    Raises:
+        UsageError: one has no value, or is no YAML.
+    """
+    entries = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {text!r}: should be key=value")
+        entries[key.strip()] = parse(value, None, f"--set {key.strip()}")
+    return entries
+
+
+def variables_of(extra: Dict[str, Entry]) -> List[Tuple[str, Entry]]:
+    """The role variables among the command line's settings; connection settings are checked as hosts are settled."""
+    return [(name, entry) for name, entry in extra.items() if name not in CONNECTION_KEYS]
+
+
+def secret(variable: str, ask: bool, prompt: str) -> Optional[str]:
+    """A password, from the terminal if asked for, or from the environment."""
+    return getpass.getpass(prompt) if ask else os.environ.get(variable)
+
+
+def run_inputs(roles: Sequence[Role]) -> Dict[str, Any]:
+    """What is built for a run, if the role that deploys it takes part."""
+    if not any(role.name == "runtime" for role in roles):
+        return {}
+    from fleet import probe_image
+    from fleet.bundle import bundle
+
+    built = bundle(lambda _: None)
+    return {"bundle": built.content, "bundle_version": built.version, "probe_image": probe_image.content(platform.machine())}
