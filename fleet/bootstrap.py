@@ -19,6 +19,8 @@ HOME = "/var/lib/skiff-agent"
 LOCK = "/run/skiff-agent.lock"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PYTHONS = ("/usr/libexec/platform-python", "python3", *(f"python3.{minor}" for minor in range(13, 5, -1)))
+INSTALLED_BY = {"centos", "rhel", "rocky", "almalinux", "ol", "fedora", "anolis", "openEuler", "alinux"}
+VAULT = "vault.centos.org"  # where CentOS 7 went in 2024; its own repository files lead nowhere
 SOURCES = Path(__file__).parent / "agent"
 NOT_MODULES = {"stub.py", "loader.py"}  # the first is the command line's, the second the program's frame
 
@@ -77,6 +79,20 @@ def _script(marker: str, become: bool, home: str, lock: str, path: str) -> str:
     )
     assert not set(script) & set("'\\\n!"), "the login shell would misread it"
     return script
+
+
+def python_install(os_id: str, version: str) -> Optional[str]:
+    """The line of shell that brings a host without Python its own package, or None where Skiff knows none."""
+    if os_id not in INSTALLED_BY:
+        return None
+    if version.partition(".")[0] != "7":
+        return "dnf -y install python3"
+    tree = f"case $(uname -m) in aarch64) t={VAULT}/altarch;; *) t={VAULT};; esac"
+    key = "gpgcheck=1\\ngpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-CentOS-7\\n"
+    entry = f"[vault-%s]\\nname=vault-%s\\nbaseurl=https://%s/7.9.2009/%s/$basearch/\\n{key}"
+    write = f'for r in os updates; do printf "{entry}" $r $r $t $r; done > $d/vault.repo'.replace("$basearch", "\\$basearch")
+    vault = f"d=$(mktemp -d) && {tree}; {write}; yum -y --setopt=reposdir=$d install python3; rm -rf $d"
+    return f"yum -y install python3 || {{ {vault}; }}"
 
 
 @functools.cache

@@ -63,7 +63,8 @@ def make_cache(tool: str, repository: str, options: "Sequence[str]" = ()) -> Non
     Raises:
         AgentError: it cannot be had.
     """
-    done = _patiently([tool, "-y", "-q", *options, "--disablerepo=*", "--enablerepo=" + repository, "makecache"])
+    only = ["--disablerepo=*", "--enablerepo=" + repository, "--setopt={}.skip_if_unavailable=0".format(repository)]
+    done = _patiently([tool, "-y", "-q", *options, *only, "makecache"])
     if done.status != 0:
         raise done.failure(
             "the metadata of repository {} cannot be fetched".format(repository), "check its address and the network"

@@ -62,3 +62,8 @@ class Host:
         """Which of `triggers` changed in this run, or in a broken one that still owes `listener` its answer."""
         owed = self.journal.owed(listener)
         return sorted(owed | {name for name in triggers if name in self.changed})
+
+    def because(self, listener: str, triggers: "List[str]") -> str:
+        """The same for a person: ", since file:/x changed", or nothing."""
+        names = dict.fromkeys(name.partition("#")[0] for name in self.triggered(listener, triggers))
+        return ", since {} changed".format(", ".join(names)) if names else ""

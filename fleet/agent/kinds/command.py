@@ -17,15 +17,14 @@ SLOWEST_GUARD = 60.0
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     """Whether it has to run."""
-    because = host.triggered(want["id"], want["on_change"] + want.get("listens", []))
+    because = host.because(want["id"], want["on_change"] + want.get("listens", []))
     if want["on_change"] and not because:
         return None
     if want["creates"] and _there(want["creates"], host):
         return None
     if want["unless"] and process.run(want["unless"], SLOWEST_GUARD).status == 0:
         return None
-    summary = "run {}".format(" ".join(want["argv"]))
-    return Change("run", summary + (", since {} changed".format(", ".join(because)) if because else ""))
+    return Change("run", "run {}{}".format(" ".join(want["argv"]), because))
 
 
 def apply(want: "Dict[str, Any]", _change: Change, _host: "Host") -> None:

@@ -31,9 +31,8 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     shown = [verb for verb in verbs if verb != "daemon-reload"] or verbs
     change = Change(shown[-1], "{} {}".format(", ".join(shown), name))
     change.steps = verbs
-    because = host.triggered(want["id"], want["restart_on"] + want["reload_on"])
-    if because and shown[-1] in ("restart", "reload"):
-        change.summary += ", since {} changed".format(", ".join(because))
+    if shown[-1] in ("restart", "reload"):
+        change.summary += host.because(want["id"], want["restart_on"] + want["reload_on"])
     change.diff = "".join(diff.of_value("{} {}".format(name, what), old, new) for _, what, old, new in steps if what)
     return change
 
