@@ -19,11 +19,6 @@ class Change:
     summary: str
     diff: str
 
-    @property
-    def detail(self) -> str:
-        """The summary, where it says more than the action and the id do."""
-        return detail(self.summary, self.id, self.action)
-
 
 @dataclass(frozen=True)
 class Unchecked:
@@ -70,7 +65,8 @@ class Plan:
                 role = change.role
                 yield paint(f"  {role}", BOLD, colour)
             handler = " (handler)" if change.handler else ""
-            yield f"    {paint(f'{change.action:<8}', YELLOW, colour)} {change.id}{handler}  {paint(change.detail, DIM, colour)}".rstrip()
+            action, summary = paint(f"{change.action:<8}", YELLOW, colour), paint(detail(change.summary, change.id), DIM, colour)
+            yield f"    {action} {change.id}{handler}  {summary}".rstrip()
             if diffs and change.diff:
                 yield from coloured_diff(change.diff, colour, "      ")
         for fault in self.errors:
@@ -78,11 +74,10 @@ class Plan:
             yield from (f"      {line}" for line in (*fault.details.splitlines(), *fault.resolution.splitlines()))
 
 
-def detail(summary: str, name: str, action: str = "") -> str:
+def detail(summary: str, name: str) -> str:
     """A summary, or nothing where it only repeats a verb and the resource's name."""
-    verb, _, rest = summary.partition(" ")
-    repeats = rest.endswith(name.partition(":")[2]) and len(rest.split()) <= 2 and verb in (action or verb)
-    return "" if repeats else summary
+    _, _, rest = summary.partition(" ")
+    return "" if rest.endswith(name.partition(":")[2]) and len(rest.split()) <= 2 else summary
 
 
 def paint(text: str, colour: str, wanted: bool) -> str:

@@ -8,7 +8,7 @@ from typing import IO, Any, Iterator, List, Mapping, Sequence
 from fleet import events
 from fleet.checks import Check
 from fleet.events import Event, Fault, HostOutcome
-from fleet.plan import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Plan, coloured_diff, paint
+from fleet.plan import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Plan, coloured_diff, detail, paint
 
 SHADES = {
     events.OK: GREEN,
@@ -54,7 +54,7 @@ class Words:
     def _result(self, host: str, data: Mapping[str, Any]) -> Iterator[str]:
         status = paint(data["status"], SHADES[data["status"]], self._colour)
         seconds = f" ({data['seconds']:.1f} s)" if data["seconds"] >= 0.1 else ""
-        yield f"{host}: {status} {data['id']}  {paint(data['summary'], DIM, self._colour)}{seconds}".rstrip()
+        yield f"{host}: {status} {data['id']}  {paint(detail(data['summary'], data['id']), DIM, self._colour)}{seconds}".rstrip()
         if self._diffs and data["diff"]:
             yield from coloured_diff(data["diff"], self._colour, "    ")
 
