@@ -38,19 +38,15 @@ class Cgroups:
         self.scoped = not self.v1 and Path("/run/systemd/system").is_dir()
 
     def prefix(self) -> List[str]:
-        """The command words that put what follows them into the host's cgroups, which `make` has made."""
+        """The command words that put what follows them into the host's cgroups, which `make` has made.
+
+        Standard input stays as given until then: a lock that the caller passes there is held until the host can be found.
+        """
         if self.scoped:
-            return [
-                "systemd-run",
-                "--quiet",
-                "--scope",
-                "--collect",
-                f"--unit={self.scope}",
-                f"--slice={SLICE}",
-                "--property=Delegate=yes",
-            ]
+            scope = ["--scope", "--collect", f"--unit={self.scope}", f"--slice={SLICE}", "--property=Delegate=yes"]
+            return ["systemd-run", "--quiet", *scope, "sh", "-c", 'exec "$@" </dev/null', "enter-scope"]
         files = [str(directory / "cgroup.procs") for directory in self.directories()]
-        enter = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit 96; shift; done; shift; exec "$@"'
+        enter = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit 96; shift; done; shift; exec "$@" </dev/null'
         return ["sh", "-c", enter, "enter-cgroups", *files, "--"]
 
     def directories(self) -> List[Path]:

@@ -103,8 +103,10 @@ class Host:
         (aside / "lower.json").write_text(json.dumps([str(layer) for layer in lower]))
         aside.rename(self.directory)
 
-    def boot(self) -> None:
+    def boot(self, lock_fd: int) -> None:
         """Starts it, after clearing what an earlier life left, and returns once systemd has started everything.
+
+        `lock_fd` is the lab's lock: were we killed, what we start holds it until it is in its cgroups, where `stop` finds it.
 
         Raises:
             FleetError: it did not come up in time; the console's last lines are in the details.
@@ -115,7 +117,7 @@ class Host:
         merged = self._mount()
         with (self.directory / "console.log").open("wb") as console:
             argv = ["setsid", "--fork", *self.cgroups.prefix(), *self._nspawn(merged)]
-            subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=console, stderr=console, check=True)
+            subprocess.run(argv, stdin=lock_fd, stdout=console, stderr=console, check=True)
         self._wait()
 
     def stop(self) -> None:

@@ -57,7 +57,7 @@ class Lab:
     def boot(self, specs: Sequence[host.HostSpec], report: Report = _silent) -> List[host.HostStatus]:
         """Makes sure that these hosts run."""
         machine.check()
-        with lock.held(self._lock):
+        with lock.held(self._lock) as lock_fd:
             self._refuse_others(specs)
             self._prepare(specs, report)
             number = machine.claim(self.directory)
@@ -66,7 +66,7 @@ class Lab:
             hosts = [self._host(spec, number) for spec in specs]
             waiting = [each for each in hosts if each.status().state != "running"]
             self._write()
-            _parallel(waiting, lambda each: _start(each, report))
+            _parallel(waiting, lambda each: _start(each, lock_fd, report))
             self._write()
             return [each.status() for each in hosts]
 
@@ -91,8 +91,8 @@ class Lab:
 
     def restart(self, name: str) -> None:
         """Cuts a host's power and boots it again with its files as they are."""
-        with lock.held(self._lock):
-            self._find(name).boot()
+        with lock.held(self._lock) as lock_fd:
+            self._find(name).boot(lock_fd)
 
     def set_link(self, name: str, state: str) -> None:
         """Pulls a host's network cable ("down") or plugs it in ("up")."""
@@ -169,9 +169,9 @@ class Lab:
         inventory.write(self.directory, self.status())
 
 
-def _start(each: host.Host, report: Report) -> None:
+def _start(each: host.Host, lock_fd: int, report: Report) -> None:
     each.create()
-    each.boot()
+    each.boot(lock_fd)
     report(f"{each.spec.name}: {each.release.title} at {each.address}")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import List
+from typing import Dict, List
 
 from fleet.lab import command
 
@@ -59,7 +59,12 @@ class Network:
         _execute(host_plan(self.switch, self.namespace(host), host, f"{self.address(index)}/24", hardware))
 
     def detach(self, host: str) -> None:
-        """Removes the host's namespace, and with it its link."""
+        """Removes the host's link and namespace, whichever exist.
+
+        The kernel takes its time to empty a deleted namespace: a link left to that would stand in the next one's way.
+        """
+        if (NETNS / self.switch).exists() and any(link["ifname"] == host for link in _links(self.switch)):
+            command.run(["ip", "-n", self.switch, "link", "del", "dev", host])
         if (NETNS / self.namespace(host)).exists():
             command.run(["ip", "netns", "del", self.namespace(host)])
 
@@ -68,11 +73,16 @@ class Network:
         command.run(["ip", "-n", self.switch, "link", "set", "dev", host, state])
 
     def down(self) -> None:
-        """Removes every namespace of the lab and the machine's link, whichever exist."""
+        """Removes the machine's link and every namespace of the lab, whichever exist."""
+        if (Path("/sys/class/net") / self.uplink).exists():
+            command.run(["ip", "link", "del", "dev", self.uplink])
         for name in self.namespaces():
             command.run(["ip", "netns", "del", name])
-        if (Path("/sys/class/net") / self.uplink).exists():
-            command.run(["ip", "link", "del", self.uplink])
+
+
+def _links(namespace: str) -> List[Dict[str, str]]:
+    links: List[Dict[str, str]] = json.loads(command.run(["ip", "-n", namespace, "-json", "link"]))
+    return links
 
 
 def switch_plan(switch: str, uplink: str, prefix: str) -> Commands:
