@@ -46,7 +46,7 @@ LINT = Stage(
     ),
 )
 TYPES = Stage("types", ((tool("mypy"),),))
-ARCHITECTURE = Stage("architecture", ((tool("lint-imports"), "--no-cache"),))
+ARCHITECTURE = Stage("architecture", (("env", f"PYTHONPATH={ROOT / 'runtime'}", tool("lint-imports"), "--no-cache"),))
 UNIT = Stage("unit", (pytest("tests/unit"),))
 KERNEL = Stage("root", (pytest("tests/root"),))
 LAB = Stage("lab", (pytest("tests/lab", "-m", "lab and not long"),))
