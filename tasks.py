@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Tuple
 
 from invoke.collection import Collection
@@ -39,6 +40,10 @@ ROLES: Table = {
 }
 CHECK: Table = {"check": (False, "Change nothing; say what would change.")}
 DIFF: Table = {"diff": (False, "Show the differences of files.")}
+BUSYBOX: Table = {
+    "arch": ("", "Architecture of the probe image, x86_64 or aarch64 (default: this machine's)."),
+    "busybox": ("", "A statically linked busybox for the probe image (default: this machine's own)."),
+}
 LAB: Table = {"name": ("lab", "The lab's name, to have several (default: lab).")}
 
 
@@ -154,18 +159,19 @@ def ask(question: str, given: Dict[str, Any]) -> None:
     end(status or (0 if answered else 2))
 
 
-@skiff_task()
-def bundle(_: Context) -> None:
+@skiff_task(BUSYBOX)
+def bundle(_: Context, arch: str, busybox: str) -> None:
     """Build the runtime's bundle and the probe image into dist/; the same input gives the same bytes.
 
     Example: ./inv bundle
+    Example: ./inv bundle --arch aarch64 --busybox ./busybox-aarch64
     """
     with told():
         from fleet import bundle as archive
         from fleet import probe_image
 
         archive.bundle(print)
-        probe_image.build(report=print)
+        probe_image.build(arch, Path(busybox) if busybox else None, report=print)
 
 
 @skiff_task({"keep": (False, "Leave the host running at the end.")})

@@ -10,7 +10,7 @@ import platform
 import shutil
 import struct
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Dict, Optional
 
 from fleet import tarball
 from fleet.bundle import ROOT, put
@@ -45,13 +45,17 @@ def build(
     return path
 
 
-def content(arch: str, busybox: Optional[Path] = None) -> Content:
-    """The image for an architecture, in memory.
-
-    Raises:
-        UsageError, FleetError: as `build`.
-    """
-    return Content.of(image(arch, busybox))
+def at_hand(root: Path = ROOT) -> Dict[str, Content]:
+    """The images by architecture: this machine's own if it has a busybox, and those that `build` left in dist/."""
+    found = {}
+    for arch in ARCHITECTURES:
+        built = root / "dist" / f"probe-{arch}.tar"
+        try:
+            found[arch] = Content.of(image(arch))
+        except FleetError:
+            if built.is_file():
+                found[arch] = Content.from_file(built)
+    return found
 
 
 def image(arch: str, busybox: Optional[Path] = None) -> bytes:

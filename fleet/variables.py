@@ -48,7 +48,7 @@ class Variable:
 class Variables:
     """Merged and checked values, read by type: all < group < host < command line.
 
-    The names `bundle`, `bundle_version` and `probe_image` are the run's own: what was built for it, where the runtime is deployed.
+    The names `bundle`, `bundle_version` and `probe_images` (by architecture) are the run's own: what was built for it.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import platform
 import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -172,11 +171,16 @@ def secret(variable: str, ask: bool, prompt: str) -> Optional[str]:
 
 
 def run_inputs(roles: Sequence[Role]) -> Dict[str, Any]:
-    """What is built for a run, if the role that deploys it takes part."""
-    if not any(role.name == "runtime" for role in roles):
-        return {}
-    from fleet import probe_image
-    from fleet.bundle import bundle
+    """What is built for a run, for the roles that take part: the bundle to deploy, the images to verify with."""
+    names = {role.name for role in roles}
+    found: Dict[str, Any] = {}
+    if "runtime" in names:
+        from fleet.bundle import bundle
 
-    built = bundle(lambda _: None)
-    return {"bundle": built.content, "bundle_version": built.version, "probe_image": probe_image.content(platform.machine())}
+        built = bundle(lambda _: None)
+        found.update(bundle=built.content, bundle_version=built.version)
+    if "service" in names:
+        from fleet import probe_image
+
+        found["probe_images"] = probe_image.at_hand()
+    return found

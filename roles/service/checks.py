@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Mapping
+from typing import List, Mapping, Optional
 
 from fleet.checks import Check, Outcome, Probe
 from fleet.content import Content
@@ -25,8 +25,8 @@ def probes(facts: Facts, variables: Variables) -> List[Probe]:
     if variables.boolean("docker_compat"):
         asked.append(Probe("docker_unit", (*SHOW, DOCKER_UNIT)))
         asked.append(Probe("docker_socket", (SKIFF, "--host", "unix:///run/docker.sock", "version", "--format", "json")))
-    image = variables.as_dict().get("probe_image")
-    return [*asked, container.probe(image)] if isinstance(image, Content) else asked
+    image = _image(facts, variables)
+    return [*asked, container.probe(image)] if image else asked
 
 
 def judge(facts: Facts, variables: Variables, outcomes: Mapping[str, Outcome]) -> List[Check]:
@@ -40,9 +40,15 @@ def judge(facts: Facts, variables: Variables, outcomes: Mapping[str, Outcome]) -
     if "docker_unit" in outcomes:
         checks += daemon.judge_unit(DOCKER_UNIT, outcomes["docker_unit"])
         checks.append(daemon.judge_version(outcomes["docker_socket"], "/run/docker.sock answers", deployed))
-    if not isinstance(variables.as_dict().get("probe_image"), Content):
-        missing = f"no probe image for {facts.arch} could be made on the control machine"
-        return [*checks, Check("A container runs", False, missing, "invoke bundle --busybox FILE, with a static busybox for it")]
+    if _image(facts, variables) is None:
+        missing = f"the control machine has no probe image for {facts.arch}"
+        return [*checks, Check("A container runs", False, missing, f"./inv bundle --arch {facts.arch} --busybox FILE")]
     if "container" in outcomes:
         checks += container.judge(outcomes["container"])
     return checks
+
+
+def _image(facts: Facts, variables: Variables) -> Optional[Content]:
+    """The probe image for this host's architecture, if the control machine has one."""
+    image: Optional[Content] = variables.mapping("probe_images").get(facts.arch)
+    return image
