@@ -31,6 +31,7 @@ VAGRANT = "Or use Vagrant: `vagrant up` makes the lab's hosts as virtual machine
 
 RUN = Path("/run/skiff-lab")
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+NAMESPACES = Path("/run/netns")
 INOTIFY_A_HOST = 12
 INOTIFY_RAISED = 8192
 NUMBERS = tuple(range(1, 251))
@@ -86,7 +87,7 @@ def claim(lab: Path) -> int:
         held = number(lab)
         if held is not None:
             return held
-        start = zlib.crc32(str(lab).encode()) % 250
+        start = zlib.crc32(str(lab).encode()) % len(NUMBERS)
         routes = command.run(["ip", "-4", "route", "show", "table", "all"])
         for chosen in (*NUMBERS[start:], *NUMBERS[:start]):
             if chosen not in taken and f"10.213.{chosen}." not in routes:
@@ -115,7 +116,7 @@ def allow_inotify(hosts: int) -> None:
     """Raises the machine's limit of inotify instances if this many hosts more might meet it; each systemd takes about ten."""
     with lock.held(RUN / ".lock"):
         limit = int(INOTIFY.read_text())
-        hosts += sum(1 for _ in Path("/run/netns").glob("skiff-lab-*-*"))
+        hosts += sum(1 for _ in NAMESPACES.glob("skiff-lab-*-*"))
         if limit < INOTIFY_RAISED and hosts * INOTIFY_A_HOST > limit // 2:
             before = RUN / "inotify"
             if not before.exists():
