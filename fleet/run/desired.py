@@ -31,7 +31,7 @@ def read_facts(raw: Mapping[str, Any]) -> Facts:
 
 
 def variables_of(host: Host, job: Job) -> Variables:
-    """Every declared variable's value on a host, and the run's own."""
+    """Every declared variable's value on a host, and what the run built."""
     return Variables({**defaults.values(job.declared, host.variables), **job.inputs})
 
 

@@ -10,7 +10,6 @@ from typing import Any, Callable, Dict, Mapping, NoReturn
 from fleet import bootstrap, events
 from fleet.errors import FleetError, HostError, UnreachableError
 from fleet.events import Event, Fault, HostOutcome
-from fleet.exchange.python import install_line
 from fleet.exchange.session import Session
 from fleet.inventory.model import Host
 from fleet.plan import Change, Plan
@@ -35,6 +34,7 @@ class HostRun:
         self._emit = emit
         self._stopping = stopping
         self._reached = False
+        self._resources = 0
         self.outcome = HostOutcome(host.name)
 
     def __call__(self) -> HostOutcome:
@@ -100,6 +100,7 @@ class HostRun:
             return
         compiler = desired.compiled(self._job, facts, variables)
         self._reached = True
+        self._resources = sum(not wire["handler"] for wire in compiler.resources)
         results = []
         for message in session.run(desired.message(self._job, compiler), compiler.contents):
             if message["type"] == "probes":
@@ -114,7 +115,7 @@ class HostRun:
         self._conclude(session)
 
     def _install(self, os_id: str, os_version: str) -> str:
-        line = install_line(os_id, os_version)
+        line = bootstrap.python_install(os_id, os_version)
         if line is None:
             self._refuse_python(f"there is no Python >= 3.6 on this {os_id} {os_version} host", "install python3 there")
         if self._job.mode == CHECK:
@@ -151,6 +152,7 @@ class HostRun:
         elif self._job.mode in (CHECK, VERIFY):
             self.outcome.counts["changed"] = message["changed"]
             self.outcome.counts["failed"] = message["failed"]
+            self.outcome.counts["ok"] = max(0, self._resources - message["changed"] - message["failed"])
 
     def _conclude(self, session: Session) -> None:
         outcome = self.outcome

@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Dict, List, Optional, Sequence, Tuple
+from typing import IO, Dict, List, Optional, Sequence, Tuple
 
 from fleet.checks import Probe
 from fleet.errors import UsageError
@@ -24,6 +24,7 @@ from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
 from fleet.roles import defaults, loader
 from fleet.roles.loader import Role
+from fleet.run import built
 from fleet.run.connector import Connector
 from fleet.run.fanout import Fanout, default_forks, exit_status
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
@@ -70,7 +71,7 @@ def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ..
         roles=chosen,
         complete=complete,
         declared=declared,
-        inputs=run_inputs(chosen),
+        inputs=built.inputs(chosen),
         questions=questions,
         diff=options.diff,
         timeout=options.timeout,
@@ -168,19 +169,3 @@ def variables_of(extra: Dict[str, Entry]) -> List[Tuple[str, Entry]]:
 def secret(variable: str, ask: bool, prompt: str) -> Optional[str]:
     """A password, from the terminal if asked for, or from the environment."""
     return getpass.getpass(prompt) if ask else os.environ.get(variable)
-
-
-def run_inputs(roles: Sequence[Role]) -> Dict[str, Any]:
-    """What is built for a run, for the roles that take part: the bundle to deploy, the images to verify with."""
-    names = {role.name for role in roles}
-    found: Dict[str, Any] = {}
-    if "runtime" in names:
-        from fleet.bundle import bundle
-
-        built = bundle(lambda _: None)
-        found.update(bundle=built.content, bundle_version=built.version)
-    if "service" in names:
-        from fleet import probe_image
-
-        found["probe_images"] = probe_image.at_hand()
-    return found
