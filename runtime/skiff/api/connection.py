@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import AsyncIterator, Mapping
 
 import h11
@@ -111,7 +112,7 @@ class Connection:
 
     def _start(self, status: int, extra: Mapping[str, str]) -> None:
         headers = [*self._headers.items(), ("Date", formatdate(usegmt=True)), *extra.items()]
-        self._send(h11.Response(status_code=status, headers=headers))
+        self._send(h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode()))
 
     async def _whole(self, head: h11.Request, answer: messages.Response) -> None:
         bodiless = answer.status in (204, 304)

@@ -118,7 +118,7 @@ def info_document(containers: engine.Engine) -> dict[str, Any]:
         "ContainerdCommit": NO_COMMIT,
         "RuncCommit": NO_COMMIT,
         "InitCommit": NO_COMMIT,
-        "SecurityOptions": ["name=cgroupns"] if host.cgroup_version() == 2 else [],
+        "SecurityOptions": ["name=cgroupns"],
         "Warnings": warnings() or None,
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,3 +26,11 @@ def split(parts: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
             else:
                 stream, missing = buffer[0], int.from_bytes(buffer[4:HEADER], "big")
                 buffer = buffer[HEADER:]
+
+
+def copy(parts: Iterable[bytes]) -> None:
+    """Write each payload to the standard output or error of this process."""
+    for stream, payload in split(parts):
+        rest = payload
+        while rest:
+            rest = rest[os.write(2 if stream == 2 else 1, rest) :]

@@ -114,7 +114,8 @@ class Client:
         except PermissionError:
             sock.close()
             raise NoDaemon(
-                f"permission denied while trying to connect to the Skiff daemon at {self.host}; use sudo, or join the socket's group"
+                f"permission denied while trying to connect to the Skiff daemon at {self.host}; "
+                "use sudo, or join the group that owns the socket"
             ) from None
         except OSError:
             sock.close()

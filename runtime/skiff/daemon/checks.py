@@ -7,10 +7,9 @@ import re
 from typing import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from skiff.errors import ConfigError
+from skiff.engine import logoptions as logs
+from skiff.errors import ConfigError, InvalidInput
 
-SIZE = re.compile(r"^(\d+(?:\.\d+)?) ?([kmgt]?)i?b?$", re.IGNORECASE)
-UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 HOST_AND_PORT = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?$")
 
 
@@ -127,22 +126,8 @@ def exec_options(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def log_options(values: Mapping[str, str]) -> Mapping[str, str]:
     """The json-file driver's options."""
-    for key, value in values.items():
-        if key == "max-size":
-            size(value)
-        elif key == "max-file":
-            if not value.isdigit() or int(value) < 1:
-                raise ConfigError(f'max-file must be a number of at least 1, not "{value}"')
-        else:
-            raise ConfigError(f"unknown log opt '{key}' for json-file log driver")
-    if values.get("max-file", "1") != "1" and "max-size" not in values:
-        raise ConfigError("max-file cannot be more than 1 without max-size")
+    try:
+        logs.check_options("json-file", values)
+    except InvalidInput as error:
+        raise ConfigError(str(error)) from None
     return dict(values)
-
-
-def size(text: str) -> int:
-    """Bytes of a size such as 10m or 1.5g."""
-    match = SIZE.match(text)
-    if not match or int(float(match[1]) * UNITS[match[2].lower()]) <= 0:
-        raise ConfigError(f"invalid size: '{text}'; write a number and k, m or g, such as 10m")
-    return int(float(match[1]) * UNITS[match[2].lower()])

@@ -6,6 +6,7 @@ from typing import Any
 
 from skiff.engine import fields
 from skiff.errors import InvalidInput
+from skiff.spec import defaults
 
 # In the kernel's order, linux/capability.h.
 _ALL = """
@@ -14,17 +15,13 @@ _ALL = """
     SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE
     MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
 """
-_DEFAULT = """
-    CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP
-"""
 ALL = tuple(f"CAP_{name}" for name in _ALL.split())
-DEFAULT = tuple(f"CAP_{name}" for name in _DEFAULT.split())
 
 
 def choose(add: Any, drop: Any) -> list[str]:
     """The set, in the kernel's order."""
     added, dropped = _names("CapAdd", add), _names("CapDrop", drop)
-    chosen = set(ALL) if "ALL" in added else set() if "ALL" in dropped else set(DEFAULT)
+    chosen = set(ALL) if "ALL" in added else set() if "ALL" in dropped else set(defaults.CAPABILITIES)
     # What is named one by one wins over ALL on the other side.
     chosen = (chosen - set(dropped)) | (set(added) - {"ALL"})
     return [name for name in ALL if name in chosen]

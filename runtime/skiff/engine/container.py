@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
-from skiff.engine import names, status
+from skiff.engine import names, shims, status
 
 NEVER = "0001-01-01T00:00:00Z"
 
@@ -46,7 +46,6 @@ class Record:
     image: str
     config: Mapping[str, Any]
     host_config: Mapping[str, Any]
-    chain: str = ""
 
     @property
     def command(self) -> list[str]:
@@ -57,6 +56,23 @@ class Record:
     def short_id(self) -> str:
         """The first twelve digits, as tables show it."""
         return self.id[: names.SHORT_LENGTH]
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Which of the three streams a client wants."""
+
+    stdin: bool
+    stdout: bool
+    stderr: bool
+
+
+@dataclass(eq=False)
+class Waiting:
+    """A client that waits for the start; the future brings its connection to the shim, None if there will be no start."""
+
+    streams: Streams
+    joined: asyncio.Future[Optional[shims.Shim]]
 
 
 @dataclass(eq=False)
@@ -72,6 +88,7 @@ class Container:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     exits: set[asyncio.Future[State]] = field(default_factory=set)
     removals: set[asyncio.Future[State]] = field(default_factory=set)
+    attachers: list[Waiting] = field(default_factory=list)
 
     @property
     def alive(self) -> bool:

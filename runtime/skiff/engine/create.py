@@ -5,12 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import Any, Mapping, Optional
 
-from skiff.engine import capabilities, fields, limits, signals
+from skiff.engine import capabilities, fields, limits, logoptions, signals
 from skiff.engine.settings import Settings
 from skiff.errors import InvalidInput, Unsupported
 
 NETWORKS = ("none", "host")
-SIZE_AND_COUNT = ("max-size", "max-file")
 
 
 def check_request(
@@ -65,11 +64,7 @@ def _check_network(host: dict[str, Any], networking: Mapping[str, Any]) -> None:
 def _log_config(given: Optional[Mapping[str, Any]], settings: Settings) -> dict[str, Any]:
     driver = (given or {}).get("Type") or settings.log_driver
     options = (given or {}).get("Config") or (dict(settings.log_opts) if driver == settings.log_driver else {})
-    if driver not in ("json-file", "none"):
-        raise InvalidInput(f"logger: no log driver named '{driver}' is registered")
-    unknown = [key for key in options if key not in SIZE_AND_COUNT]
-    if unknown:
-        raise InvalidInput(f"unknown log opt '{unknown[0]}' for {driver} log driver")
+    logoptions.check_options(driver, options)
     return {"Type": driver, "Config": dict(options)}
 
 

@@ -80,7 +80,7 @@ HOST_CONFIG: Mapping[str, Field] = {
     "VolumesFrom": _absent("list"),
     "CapAdd": Field("list"),
     "CapDrop": Field("list"),
-    "CgroupnsMode": _absent("string", "", "private"),
+    "CgroupnsMode": _absent("string", "private"),
     "Dns": _absent("list", []),
     "DnsOptions": _absent("list", []),
     "DnsSearch": _absent("list", []),

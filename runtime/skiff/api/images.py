@@ -1,0 +1,67 @@
+"""The routes below /images that list, show, load and remove images."""
+
+from __future__ import annotations
+
+from typing import Any, AsyncIterator
+
+from skiff.api import bodies, messages, router
+from skiff.engine import engine, logs
+from skiff.engine.images import Image
+from skiff.errors import SkiffError
+
+
+class ImageRoutes:
+    """Handlers over one engine."""
+
+    def __init__(self, served: engine.Engine) -> None:
+        self._engine = served
+
+    def register(self, routes: router.Router) -> None:
+        """Add the routes of this module."""
+        routes.add("GET", "/images/json", self.list)
+        routes.add("POST", "/images/load", self.load)
+        routes.add("GET", "/images/{name}/json", self.inspect)
+        routes.add("DELETE", "/images/{name}", self.remove)
+
+    async def list(self, request: messages.Request) -> messages.Answer:
+        """The images, newest first."""
+        bodies.filters(request, frozenset())
+        images = await self._engine.images.list()
+        return messages.json_response([_list_entry(image) for image in images])
+
+    async def inspect(self, request: messages.Request) -> messages.Answer:
+        """All that is known of one."""
+        name = request.parameters["name"]
+        return messages.json_response(_inspect(await self._engine.images.resolve(name)))
+
+    async def load(self, request: messages.Request) -> messages.Answer:
+        """Load an archive; what happens is told as it does, an error too, for by then the head has gone out."""
+
+        async def events() -> AsyncIterator[bytes]:
+            try:
+                async for line in self._engine.images.load(request.body):
+                    yield messages.encode({"stream": f"{line}\n"})
+            except SkiffError as error:
+                yield messages.encode({"errorDetail": {"message": str(error)}, "error": str(error)})
+
+        return messages.Stream(events(), messages.JSON)
+
+    async def remove(self, request: messages.Request) -> messages.Answer:
+        """Take a name away, and the image with its last one."""
+        events = await self._engine.remove_image(request.parameters["name"], request.flag("force"))
+        return messages.json_response(events)
+
+
+def _list_entry(image: Image) -> dict[str, Any]:
+    return {
+        "Containers": -1,
+        "Created": int(logs.epoch(image.created)),
+        "Id": image.id,
+        "Labels": image.config.get("Labels"),
+        "ParentId": "",
+        "RepoDigests": list(image.repo_digests) or None,
+        "RepoTags": list(image.repo_tags) or None,
+        "SharedSize": -1,
+        "Size": image.size,
+        "VirtualSize": image.size,
+    }

@@ -1,0 +1,100 @@
+"""Connects clients to a container's output and input, also those that ask before it is started, as `docker run` does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Optional
+
+from skiff.engine import shims
+from skiff.engine.container import Container, Streams, Waiting
+from skiff.errors import SkiffError
+
+BLOCK = 65536
+
+
+async def connect(container: Container, path: str, streams: Streams) -> Optional[shims.Shim]:
+    """A raw connection to the shim: at once if the container runs, else when it is started."""
+    if container.alive:
+        return await _attach(path, streams)
+    future: asyncio.Future[Optional[shims.Shim]] = asyncio.get_running_loop().create_future()
+    waiting = Waiting(streams, future)
+    container.attachers.append(waiting)
+    try:
+        return await future
+    finally:
+        if waiting in container.attachers:
+            container.attachers.remove(waiting)
+
+
+async def _attach(path: str, streams: Streams) -> shims.Shim:
+    shim = await shims.Shim.connect(path)
+    await shim.call("attach", stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+    return shim
+
+
+async def join_waiting(container: Container, path: str) -> None:
+    """Connect all that wait, before the container's first output."""
+    while container.attachers:
+        waiting = container.attachers.pop(0)
+        try:
+            shim: Optional[shims.Shim] = await _attach(path, waiting.streams)
+        except SkiffError:
+            shim = None
+        if not waiting.joined.done():
+            waiting.joined.set_result(shim)
+        elif shim is not None:
+            shim.close()
+
+
+def drop_waiting(container: Container) -> None:
+    """Tell all that wait that there will be nothing."""
+    while container.attachers:
+        waiting = container.attachers.pop(0)
+        if not waiting.joined.done():
+            waiting.joined.set_result(None)
+
+
+async def serve(
+    joining: asyncio.Future[Optional[shims.Shim]],
+    streams: Streams,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    early: bytes,
+) -> None:
+    """Copy both ways until the container's output ends, or the client has gone, be it before the container starts."""
+    given = asyncio.ensure_future(_copy_input(joining, streams, reader, early))
+    output = asyncio.ensure_future(_copy_output(joining, writer))
+    try:
+        await asyncio.wait({given, output}, return_when=asyncio.FIRST_COMPLETED)
+        if streams.stdin and not output.done():
+            # The client has closed its input only; the output goes on.
+            await output
+    finally:
+        for task in (given, output, joining):
+            task.cancel()
+        await asyncio.gather(given, output, joining, return_exceptions=True)
+        shim = joining.result() if not joining.cancelled() and joining.exception() is None else None
+        if shim is not None:
+            shim.close()
+
+
+async def _copy_output(joining: asyncio.Future[Optional[shims.Shim]], writer: asyncio.StreamWriter) -> None:
+    shim = await asyncio.shield(joining)
+    while shim is not None and (data := await shim.reader.read(BLOCK)):
+        writer.write(data)
+        await writer.drain()
+
+
+async def _copy_input(
+    joining: asyncio.Future[Optional[shims.Shim]], streams: Streams, reader: asyncio.StreamReader, early: bytes
+) -> None:
+    """To the container's input if it has one; what a client sends without is thrown away, its end is noticed."""
+    shim = await asyncio.shield(joining) if streams.stdin else None
+    data = early or await reader.read(BLOCK)
+    while data:
+        if shim is not None:
+            shim.writer.write(data)
+            await shim.writer.drain()
+        data = await reader.read(BLOCK)
+    if shim is not None:
+        shim.writer.write_eof()

@@ -1,0 +1,65 @@
+"""Holds the launcher, the warm process that forks containers: starts it, asks it, and replaces it when it has died."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Mapping, Optional
+
+from skiff.errors import SkiffError
+from skiff.launcher import client
+
+LOG = logging.getLogger("skiff.engine.launching")
+
+
+class LaunchError(SkiffError):
+    """The launcher could not create the container; `details` is its error object."""
+
+    def __init__(self, details: Mapping[str, Any]) -> None:
+        self.details = details
+        super().__init__(str(details.get("message") or "the launcher gave no reason"))
+
+
+class Launching:
+    """One launcher at a time; requests go to it one after the other, since it is single-threaded anyway."""
+
+    def __init__(self, exec_root: str) -> None:
+        self._exec_root = exec_root
+        self._socket: Optional[socket.socket] = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="launcher")
+        self._sequence = 0
+
+    async def open(self) -> None:
+        """Start the launcher before the first container wants it."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._spawn)
+
+    def _spawn(self) -> socket.socket:
+        self._socket = client.spawn(self._exec_root)
+        return self._socket
+
+    async def create(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Have a container created; LaunchError if that fails."""
+        reply = await asyncio.get_running_loop().run_in_executor(self._thread, self._request, {"op": "create", "v": 1, **request})
+        if not reply.get("ok"):
+            raise LaunchError(reply.get("error") or {})
+        return reply
+
+    def _request(self, request: dict[str, Any]) -> Mapping[str, Any]:
+        self._sequence += 1
+        message = {"seq": self._sequence, **request}
+        if self._socket is not None:
+            try:
+                return client.request(self._socket, message)
+            except (OSError, EOFError) as error:
+                LOG.warning("the launcher has died (%s); starting another, containers run on", error)
+                self._socket.close()
+        return client.request(self._spawn(), message)
+
+    def close(self) -> None:
+        """End the launcher, which leaves its shims alone."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self._thread.shutdown()
