@@ -32,7 +32,7 @@ _skiff() {
         load:*) COMPREPLY=($(compgen -f -- "$word")) ;;
         stop:*|kill:*|rm:*|logs:*|inspect:*)
             COMPREPLY=($(compgen -W "$(skiff ps -a 2>/dev/null | awk 'NR > 1 {print $NF}')" -- "$word")) ;;
-        run:*)
+        run:*|rmi:*)
             COMPREPLY=($(compgen -W "$(skiff images 2>/dev/null | awk 'NR > 1 {print $1 ":" $2}')" -- "$word")) ;;
     esac
 }

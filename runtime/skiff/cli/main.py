@@ -24,6 +24,7 @@ VERBS = {
     "inspect": "Show all that is known of containers or images, as JSON",
     "load": "Load images from a tar archive",
     "images": "List images",
+    "rmi": "Remove images",
     "version": "Show the versions of client and server",
     "info": "Show what the server and its host are",
     "completion": "Print a script that completes command lines of bash",

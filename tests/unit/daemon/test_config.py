@@ -90,7 +90,9 @@ def test_a_mirror_with_a_password_is_refused_without_telling_it(tmp_path: Path) 
 def test_a_key_as_flag_and_in_the_file_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "d.json", {"debug": True, "labels": ["a=b"]})
     _, given = flags.parse(["--debug=false", "--label", "c=d"])
-    with pytest.raises(ConfigError, match=r"both as a flag and in the configuration file: debug: \(from flag: false, from file: true\)"):
+    with pytest.raises(
+        ConfigError, match=r"both as a flag and in the configuration file: debug: \(from flag: false, from file: true\)"
+    ):
         config.load(path, given)
 
 
