@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 300.0
 STEP = 2.0
-LOCKED = re.compile(r"lock|another app is currently holding", re.IGNORECASE)
+LOCKED = re.compile(r"already locked by|Existing lock|currently holding the \w+ lock|transaction lock|\.rpm\.lock")
 HOLDERS = {"dnf", "dnf-3", "dnf4", "dnf5", "yum", "rpm", "packagekitd", "dnf-automatic", "yum-cron"}
 UNKNOWN = re.compile(r"(?:No match for argument|Unable to find a match|No package) ?:? *(.+?)(?: available\.?)?$", re.MULTILINE)
 ROW = re.compile(r"^ (\S+) +(?:x86_64|aarch64|noarch|i[3-6]86) +\S+ +\S+ +\S+ \S+\s*$", re.MULTILINE)
@@ -92,13 +92,11 @@ def _patiently(argv: "List[str]", log: "Optional[str]" = None) -> process.Finish
     deadline = time.monotonic() + PATIENCE
     while True:
         done = process.run([argv[0], "--setopt=exit_on_lock=1", *argv[1:]], log=log)
-        holder = holding() if done.status != 0 and LOCKED.search(done.last_lines()) else ""
-        if not holder:
+        if done.status == 0 or not LOCKED.search(done.stdout + done.stderr):
             return done
         if time.monotonic() > deadline:
-            raise AgentError(
-                "the package manager is busy: {}".format(holder), done.last_lines(3), "wait for it to end and run again"
-            )
+            busy = "another package manager is at work: {}".format(holding() or "unknown")
+            raise AgentError(busy, done.last_lines(5), "wait for it to end and run again")
         time.sleep(STEP)
 
 

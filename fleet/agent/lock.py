@@ -21,6 +21,7 @@ class Lock:
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor = -1
+        self._held = False
 
     def acquire(
         self,
@@ -47,15 +48,16 @@ class Lock:
                 waiting(other)
                 told = True
             pause(STEP)
+        self._held = True
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, json.dumps(holder).encode("utf-8"), 0)
 
     def release(self) -> None:
         """Let the next run have it."""
-        if self._descriptor >= 0:
+        if self._held:
             os.ftruncate(self._descriptor, 0)
-            os.close(self._descriptor)
-            self._descriptor = -1
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            self._held = False
 
     def _try(self) -> bool:
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import struct
 import subprocess
 import sys
@@ -20,6 +19,19 @@ from fleet import bootstrap
 from fleet.content import Content
 
 Message = Mapping[str, Any]
+TRAP = """
+import sys
+left = {count}
+def trap(event, arguments):
+    global left
+    writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & 3
+    if writes or event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.chmod"):
+        left -= 1
+        if left == 0:
+            import os
+            os.kill(os.getpid(), 9)
+sys.addaudithook(trap)
+"""
 STUB = "import sys,base64,zlib;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
 
 
@@ -99,22 +111,27 @@ class Exchange:
 
 
 class Session:
-    """A host as far as the agent sees one: its own directory and lock, and a PATH."""
+    """A host as far as the agent sees one: its own directory and lock, and a PATH.
+
+    With `trap`, the agent is killed right before its nth write to the file system.
+    """
 
     def __init__(self, root: Path, python: str = sys.executable, path: Optional[str] = None) -> None:
         self.home, self.lock = root / "skiff-agent", root / "skiff-agent.lock"
         self.python = python
-        self.path = path or os.environ["PATH"]
+        self.path = path or "/usr/sbin:/usr/bin:/sbin:/bin"
         self.stderr = ""
+        self.trap: Optional[int] = None
 
     def start(self, contents: Mapping[str, Content] = MappingProxyType({})) -> Exchange:
         """The agent, started as the bootstrap's shell starts it, its hello received."""
         program = bootstrap.program()
+        code = STUB if self.trap is None else TRAP.format(count=self.trap) + STUB
         argv = [
             self.python,
             "-I",
             "-c",
-            STUB,
+            code,
             bootstrap.stub(),
             program.sha256,
             str(len(program.data)),
@@ -133,7 +150,8 @@ class Session:
             process.stdin.write(program.data)
             process.stdin.flush()
         hello = exchange.receive()
-        assert (hello or {"type": exchange.close()})["type"] == "hello"
+        if self.trap is None:
+            assert (hello or {"type": exchange.close()})["type"] == "hello"
         return exchange
 
     def run(
@@ -146,11 +164,14 @@ class Session:
     ) -> Exchange:
         """A whole exchange. `on_message` sees each message, and may kill or stop."""
         exchange = self.start(contents_of(resources, probes))
-        exchange.send(desired(mode, resources, probes, **fields))
-        for message in exchange.answers():
-            if on_message is not None:
-                on_message(exchange, message)
-        self.stderr = exchange.close()
+        try:
+            if exchange.messages:
+                exchange.send(desired(mode, resources, probes, **fields))
+            for message in exchange.answers():
+                if on_message is not None:
+                    on_message(exchange, message)
+        finally:
+            self.stderr = exchange.close()
         return exchange
 
     def apply(self, resources: Sequence[Message], **fields: Any) -> Tuple[Message, List[Message], Message]:

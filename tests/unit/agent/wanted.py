@@ -25,3 +25,8 @@ def wire(resource: Resource, role: str = "role", listens: Optional[Sequence[str]
 def handler(command: Command, listens: Sequence[str], role: str = "role") -> Dict[str, Any]:
     """A handler on the wire."""
     return wire(command, role, listens)
+
+
+def content(text: str) -> Content:
+    """A text's content."""
+    return Content.of(text.encode())

@@ -1,0 +1,197 @@
+"""The exchange itself: facts only, the lock, interruptions, and nonsense from the other side."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from fleet.checks import Probe
+from fleet.content import Content
+from fleet.facts import Facts
+from fleet.resources import Command, File
+from tests.unit.agent.driver import Exchange, Message, Session, desired, frame, message_frame
+from tests.unit.agent.wanted import content, wire
+
+
+def files(root: Path, count: int = 3) -> List[Dict[str, Any]]:
+    return [wire(File(str(root / str(number)), content(f"{number}\n"))) for number in range(count)]
+
+
+def probe(name: str, *argv: str, **fields: Any) -> Dict[str, Any]:
+    one = Probe(name, argv, **fields)
+    return {"name": one.name, "argv": list(one.argv), "when": one.when, "timeout": one.timeout, "contents": one.contents}
+
+
+def test_facts_are_those_that_the_control_side_reads(session: Session) -> None:
+    exchange = session.start()
+    hello = exchange.one("hello")
+    exchange.send({"type": "quit"})
+    assert exchange.close() == ""
+    assert exchange.process.returncode == 0
+    facts = Facts.from_wire(hello["facts"])
+    assert (hello["protocol"], hello["cached"]) == (1, False)
+    assert facts.kernel == os.uname().release
+    assert facts.cgroup in ("v1", "v2", "hybrid")
+    assert facts.file_systems["/var/lib"].size > 0
+    assert facts.memory > 1 << 20
+    assert not session.home.exists()
+
+
+def test_the_cache_is_made_by_an_apply_and_used_by_the_next(session: Session, root: Path) -> None:
+    session.check(files(root))
+    assert session.run("apply", files(root)).one("hello")["cached"] is False
+    assert session.run("check", files(root)).one("hello")["cached"] is True
+
+
+def test_verify_tells_drift_and_probes_and_touches_nothing(session: Session, root: Path) -> None:
+    exchange = session.run("verify", files(root), [probe("p", "echo", "hi", when="changed")])
+    assert len(exchange.one("plan")["changes"]) == 3
+    assert exchange.one("probes")["results"][0]["stdout"] == "hi\n"
+    assert exchange.of_type("result") == []
+    assert os.listdir(root) == []
+
+
+def test_probes(session: Session, root: Path) -> None:
+    image = Content.of(b"image")
+    probes = [
+        probe("cat", "cat", "{image}", contents={"image": image}),
+        probe("fails", "sh", "-c", "echo no >&2; exit 3"),
+        probe("missing", "no-such-program"),
+        probe("slow", "sleep", "60", timeout=0.1),
+        probe("rare", "true", when="changed"),
+    ]
+    exchange = session.run("apply", [], probes)
+    results = exchange.one("probes")["results"]
+    assert [(one["name"], one["status"]) for one in results] == [("cat", 0), ("fails", 3), ("missing", 127), ("slow", 124)]
+    assert results[0]["stdout"] == "image"
+    assert results[1]["stderr"] == "no\n"
+    changed = session.run("apply", files(root), probes[4:])
+    assert [one["name"] for one in changed.one("probes")["results"]] == ["rare"]
+
+
+def test_a_run_without_changes_is_one_answer(session: Session, root: Path) -> None:
+    session.apply(files(root))
+    exchange = session.run("apply", files(root))
+    assert [message["type"] for message in exchange.messages] == ["hello", "plan", "result", "result", "result", "probes", "done"]
+
+
+def test_the_lock_is_waited_for_and_its_holder_named(session: Session, root: Path) -> None:
+    def release(exchange: Exchange, message: Message) -> None:
+        if message["type"] == "waiting":
+            assert message["holder"]["who"] == "other@there pid 7"
+            fcntl.flock(held, fcntl.LOCK_UN)
+
+    session.lock.write_text(json.dumps({"who": "other@there pid 7", "run": "r", "pid": 1, "since": "now"}))
+    with session.lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        fatal = session.run("apply", files(root)).one("fatal")
+        assert fatal["error"]["brief"] == "another run has the lock: other@there pid 7"
+        assert os.listdir(root) == []
+        exchange = session.run("apply", files(root), on_message=release, lock_timeout=30)
+    assert len(exchange.of_type("waiting")) == 1
+    assert exchange.one("done")["changed"] == 3
+    assert session.lock.read_text() == ""
+
+
+def test_stop_finishes_the_resource_in_hand(session: Session, root: Path) -> None:
+    def stop(exchange: Exchange, message: Message) -> None:
+        if message["type"] == "begin" and message["id"] == "command:slow":
+            exchange.send({"type": "stop"})
+            (root / "go").write_text("")
+
+    waits = Command("slow", ("sh", "-c", f"while ! test -e {root}/go; do sleep 0.05; done; sleep 0.3; echo > {root}/done"))
+    exchange = session.run("apply", [files(root)[0], wire(waits), *files(root)[1:]], on_message=stop)
+    assert [result["status"] for result in exchange.of_type("result")] == ["changed", "changed", "skipped", "skipped"]
+    assert exchange.one("done")["interrupted"] is True
+    assert sorted(os.listdir(root)) == ["0", "done", "go"]
+    assert json.loads((session.home / "last-run.json").read_text())["interrupted"] is True
+
+
+@pytest.mark.parametrize("end", ["hangup", "SIGTERM", "SIGHUP"])
+def test_a_lost_control_side_leaves_an_orderly_host(session: Session, root: Path, end: str) -> None:
+    waits = Command("slow", ("sh", "-c", f"while ! test -e {root}/go; do sleep 0.05; done; sleep 0.3; echo > {root}/done"))
+    resources = [wire(waits), *files(root)]
+    exchange = session.start()
+    exchange.send(desired("apply", resources, diff=False))
+    while (exchange.receive() or {})["type"] != "need":
+        pass
+    exchange.contents = {one["_content"].sha256: one["_content"] for one in resources if one["_content"]}
+    exchange.send_contents(exchange.one("need")["sha256"])
+    while (exchange.receive() or {})["type"] != "begin":
+        pass
+    if end == "hangup":
+        assert exchange.process.stdin is not None
+        assert exchange.process.stdout is not None
+        exchange.process.stdin.close()
+        exchange.process.stdout.close()
+    else:
+        exchange.process.send_signal(getattr(signal, end))
+    (root / "go").write_text("")
+    if end != "hangup":
+        list(exchange.answers())
+    exchange.close()
+    record = json.loads((session.home / "last-run.json").read_text())
+    assert record["interrupted"] is (end != "SIGHUP")
+    assert record["results"][0]["status"] == "changed"
+    assert (root / "done").exists()
+    assert (root / "2").exists() is (end == "SIGHUP")
+    assert session.lock.read_text() == ""
+    assert session.apply(resources[1:])[2]["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "brief"),
+    [
+        (b"XXXXXXXX", "the control side sent bytes that are no frame"),
+        (frame(b"J", b"{"), "the control side sent a message that is not JSON"),
+        (frame(b"J", b"[]"), "the control side sent a message without a type"),
+        (message_frame({"type": "desired", "mode": "destroy"}), "the control side sent desired where a desired state was due"),
+        (frame(b"B", b"x" * 40), "the control side sent no message where a desired state was due"),
+    ],
+)
+def test_nonsense_is_fatal(session: Session, nonsense: bytes, brief: str) -> None:
+    exchange = session.start()
+    assert exchange.process.stdin is not None
+    exchange.process.stdin.write(nonsense)
+    exchange.process.stdin.flush()
+    message = exchange.receive()
+    assert message is not None
+    assert message["error"]["brief"] == brief
+    exchange.close()
+    assert exchange.process.returncode == 1
+
+
+def test_an_unknown_kind_and_a_fault_inside_are_told(session: Session, root: Path) -> None:
+    good = files(root)[0]
+    plan = session.check([{**good, "kind": "volcano"}, {**files(root)[1], "mode": "rw-r--r--"}])
+    assert plan["errors"][0]["error"]["brief"] == "this agent knows no resource of kind volcano"
+    assert plan["errors"][1]["error"]["brief"].startswith("internal error: ValueError")
+    assert "fleet/agent/document.py" in plan["errors"][1]["error"]["details"]
+
+
+def test_a_content_that_is_not_what_was_asked_for(session: Session, root: Path) -> None:
+    exchange = session.start()
+    exchange.send(desired("apply", files(root, 1)))
+    need = exchange.receive()
+    assert need is not None
+    digest = need["sha256"][0]
+    exchange.contents = {digest: Content(digest, 3, b"lie")}
+    exchange.send_contents([digest])
+    (fatal,) = list(exchange.answers())
+    exchange.close()
+    assert fatal["error"]["brief"] == "a content arrived damaged"
+    assert os.listdir(root) == []
+
+
+def test_a_directory_that_others_can_change_is_refused(session: Session, root: Path) -> None:
+    session.home.mkdir()
+    session.home.chmod(0o777)
+    fatal = session.run("apply", files(root)).one("fatal")
+    assert fatal["error"]["brief"] == f"{session.home} can be changed by others"
+    assert os.listdir(root) == []

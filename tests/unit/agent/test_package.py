@@ -1,0 +1,97 @@
+"""Packages: asked once, installed in one transaction, foreseen with what they bring."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fleet.agent import dnf
+from fleet.agent.errors import AgentError
+from fleet.resources import Package
+from tests.unit.agent.driver import Session
+from tests.unit.agent.fakes import FakeHost
+from tests.unit.agent.wanted import wire
+
+
+def test_installs_what_is_missing_in_one_transaction(session: Session, host: FakeHost) -> None:
+    host.update(installed=["there"], available={"one": ["dep"], "two": []})
+    resources = [wire(Package(("there", "one", "two"))), wire(Package(("dep",)))]
+    plan, results, done = session.apply(resources)
+    assert plan["changes"][0]["summary"] == "install one, two and 1 more"
+    assert [change["id"] for change in plan["changes"]] == ["package:present:there,one,two"]
+    assert [result["status"] for result in results] == ["changed", "ok"]
+    transactions = [call for call in host.calls() if call[0] == "dnf" and "-y" in call]
+    assert transactions == [["dnf", "--setopt=exit_on_lock=1", "-y", "install", "one", "two"]]
+    assert sorted(host.state["installed"]) == ["dep", "one", "there", "two"]
+    session.apply(resources)
+    assert [call[0] for call in host.calls()] == ["rpm"]
+    assert done["failed"] == 0
+
+
+def test_removes_by_name(session: Session, host: FakeHost) -> None:
+    host.update(installed=["docker", "other"])
+    resources = [wire(Package(("docker", "docker-client"), state="absent"))]
+    plan, _, _ = session.apply(resources)
+    assert plan["changes"][0]["diff"] == "docker: installed -> absent\n"
+    assert host.state["installed"] == ["other"]
+    assert session.check(resources)["changes"] == []
+
+
+def test_what_goes_and_then_comes_back_is_foreseen(session: Session, host: FakeHost) -> None:
+    host.update(installed=["engine"], available={"engine": []})
+    resources = [wire(Package(("engine",), state="absent")), wire(Package(("engine",)))]
+    plan, results, _ = session.apply(resources)
+    assert len(plan["changes"]) == 2
+    assert [result["status"] for result in results] == ["changed", "changed"]
+
+
+def test_unknown_to_every_repository(session: Session, host: FakeHost) -> None:
+    host.update(available={"known": []})
+    plan, results, _ = session.apply([wire(Package(("known", "unknown-one", "unknown-two")))])
+    assert plan["errors"][0]["error"]["brief"] == "no enabled repository has unknown-one, unknown-two"
+    assert results[0]["status"] == "failed"
+    assert host.state["installed"] == []
+
+
+def test_a_failed_transaction_tells_its_last_lines(session: Session, host: FakeHost) -> None:
+    host.update(available={"x": []}, dnf_fails=True)
+    _, results, _ = session.apply([wire(Package(("x",)))])
+    assert results[0]["error"]["brief"] == "dnf could not install x"
+    assert "Transaction test error: conflict" in results[0]["error"]["details"]
+
+
+def test_no_package_manager(session: Session, host: FakeHost) -> None:
+    (host.bin / "dnf").unlink()
+    (error,) = session.check([wire(Package(("x",)))])["errors"]
+    assert error["error"]["brief"] == "this host has neither dnf nor yum"
+
+
+def test_no_package_database(session: Session, host: FakeHost) -> None:
+    (host.bin / "rpm").write_text("#!/bin/sh\necho error: cannot open Packages database >&2; exit 254\n")
+    (error,) = session.check([wire(Package(("x",)))])["errors"]
+    assert error["error"]["brief"] == "the package database cannot be read"
+
+
+def test_another_package_manager_at_work_is_waited_for(session: Session, host: FakeHost) -> None:
+    host.update(available={"x": []}, dnf_locked=1)
+    _, results, _ = session.apply([wire(Package(("x",)))])
+    assert results[0]["status"] == "changed"
+
+
+def test_the_holder_of_the_lock_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: FakeHost) -> None:
+    program = tmp_path / "dnf"
+    program.write_text("#!/bin/sh\nread line\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(dnf, "PATIENCE", -1.0)
+    monkeypatch.setenv("PATH", host.path)
+    host.update(dnf_locked=1)
+    with subprocess.Popen([str(program), "upgrade"], stdin=subprocess.PIPE) as other:
+        while b"upgrade" not in Path(f"/proc/{other.pid}/cmdline").read_bytes():
+            pass
+        with pytest.raises(AgentError) as raised:
+            dnf.make_cache("dnf", "repo")
+        other.communicate(b"\n")
+    assert f"process {other.pid} (/bin/sh {program} upgrade)" in raised.value.brief
+    assert "locked by 609" in raised.value.details
