@@ -9,6 +9,7 @@ log=$(mktemp) || exit 1
 
 clean() {
     skiff rm --force "$name" >/dev/null 2>&1
+    [ -n "$keep" ] || skiff rmi "$reference" >/dev/null 2>&1
 }
 
 # run STEP OPTION... REFERENCE COMMAND...: the container's lines, then its status, and what went wrong.
@@ -21,7 +22,8 @@ run() {
 }
 
 # A run that was cut short may have left its container; the host's lock keeps two from being here at once.
-clean
+skiff rm --force "$name" >/dev/null 2>&1
+keep=$(skiff inspect "$reference" 2>/dev/null | grep '"Id"')
 trap 'clean; rm -f "$log"' EXIT
 trap 'exit 1' HUP INT TERM
 
