@@ -77,7 +77,8 @@ class Plan:
 def detail(summary: str, name: str) -> str:
     """A summary, or nothing where it only repeats a verb and the resource's name."""
     _, _, rest = summary.partition(" ")
-    return "" if rest.endswith(name.partition(":")[2]) and len(rest.split()) <= 2 else summary
+    kind, _, own = name.partition(":")
+    return "" if rest in (own, f"{kind} {own}") else summary
 
 
 def paint(text: str, colour: str, wanted: bool) -> str:

@@ -105,8 +105,8 @@ class Inventory:
                 yield from settings.split(level)[1].items()
 
     def explain(self, name: str) -> str:
-        """Help with a name that is neither a host nor a group."""
-        return suggestion(name, {ALL, *self._hosts, *self._groups})
+        """Help with a name that is neither a host nor a group; nothing where there are none."""
+        return suggestion(name, {ALL, *self._hosts, *self._groups}) if self._hosts else ""
 
 
 def settle(name: str, merged: Settings) -> Host:

@@ -34,7 +34,7 @@ class Lines:
                         self.write(line)
         width = max((len(outcome.host) for outcome in outcomes), default=0)
         for outcome in outcomes:
-            for line in self._words.recap(outcome, width, self._verb):
+            for line in self._words.recap(outcome, width, self._verb, self._tables):
                 self.write(line)
         if len(outcomes) > 1 or interrupted:
             self.write(totals(outcomes) + (" (interrupted)" if interrupted else ""))

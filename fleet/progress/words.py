@@ -10,6 +10,7 @@ from fleet.checks import Check
 from fleet.events import Event, Fault, HostOutcome
 from fleet.plan import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Plan, coloured_diff, detail, paint
 
+LONGEST = 240
 SHADES = {
     events.OK: GREEN,
     events.CHANGED: YELLOW,
@@ -58,7 +59,7 @@ class Words:
         if self._diffs and data["diff"]:
             yield from coloured_diff(data["diff"], self._colour, "    ")
 
-    def recap(self, outcome: HostOutcome, width: int, verb: str) -> Iterator[str]:
+    def recap(self, outcome: HostOutcome, width: int, verb: str, checks_shown: bool) -> Iterator[str]:
         """A host's closing lines: the counts, what went wrong, what is left to do."""
         counts = outcome.counts
         state = paint(f"{outcome.state:<11}", SHADES[outcome.state], self._colour)
@@ -68,7 +69,7 @@ class Words:
         for fault in outcome.faults:
             yield from self.fault(fault, "    ")
         for role, check in outcome.checks:
-            if not check.passed:
+            if not check.passed and not checks_shown:
                 yield from self.check(role, check, "    ")
         for reason in outcome.reboot:
             yield f"    {paint('reboot required', YELLOW, self._colour)}: {reason}"
@@ -92,7 +93,7 @@ class Words:
     def check(self, role: str, check: Check, indent: str) -> Iterator[str]:
         """One check in a line, with the cure of one that failed."""
         mark = paint("ok    ", GREEN, self._colour) if check.passed else paint("FAILED", RED, self._colour)
-        detail = f": {' '.join(check.detail.split())}" if check.detail else ""
+        detail = f": {clipped(' '.join(check.detail.split()))}" if check.detail else ""
         yield f"{indent}{mark} {role:<13} {check.title}{detail}"
         if not check.passed and check.cure:
             yield from (f"{indent}       -> {line}" for line in check.cure.splitlines())
@@ -102,6 +103,11 @@ class Words:
         yield paint(outcome.host, BOLD, self._colour)
         for role, check in outcome.checks:
             yield from self.check(role, check, "  ")
+
+
+def clipped(text: str) -> str:
+    """A text that fits into a line or two: its beginning, and more of its end, where a program says what went wrong."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 3]} ... {text[-2 * LONGEST // 3 :]}"
 
 
 def holder(data: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import select
@@ -12,6 +13,7 @@ from fleet.errors import UnreachableError
 from fleet.transport import END, ERR, OUT, Received
 
 SIZE = 1 << 16
+LINGER = 1.0
 
 
 class LocalChannel:
@@ -64,10 +66,12 @@ class LocalChannel:
         return self._process.poll()
 
     def close(self) -> None:
-        """Ends stdin, which tells the agent; it may finish what it has in hand without being waited for."""
+        """Ends stdin, which tells the agent; one that has something in hand finishes it without being waited for."""
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(LINGER)
 
 
 class LocalTransport:

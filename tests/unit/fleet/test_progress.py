@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import io
+import json
+from typing import Any, Dict, List
+
+import pytest
+
+from fleet.checks import Check
+from fleet.events import Event, Fault, HostOutcome
+from fleet.plan import Plan, coloured_diff, detail
+from fleet.progress.columns import side_by_side
+from fleet.progress.document import Document
+from fleet.progress.lines import Lines
+from fleet.progress.live import doing
+from fleet.progress.words import Words
+from fleet.run.answers import flat
+from tests.unit.fleet.wire import FACTS, plan, result
+
+DIFF = "--- /etc/x\n+++ /etc/x\n@@ -1 +1 @@\n-old\n+new\n"
+
+
+def lines(outcomes: List[HostOutcome], *heard: Event, **options: Any) -> List[str]:
+    stream = io.StringIO()
+    words = Words(colour=False, diffs=options.pop("diffs", False), plans=options.pop("plans", False))
+    listener = Lines(stream, words, **options)
+    listener.begin("run", [outcome.host for outcome in outcomes])
+    for event in heard:
+        listener.hear(event)
+    listener.end(outcomes, False)
+    return stream.getvalue().splitlines()
+
+
+def test_a_change_is_a_line_that_grep_finds() -> None:
+    changed = result("file:/etc/x", "changed", summary="update /etc/x", diff=DIFF, seconds=0.25)
+    assert lines([], Event("web1", "result", changed)) == ["web1: changed file:/etc/x   (0.2 s)"]
+    assert lines([], Event("web1", "result", changed), diffs=True)[1:] == [f"    {line}" for line in DIFF.splitlines()]
+    assert lines([], Event("web1", "result", result("a"))) == []
+
+
+def test_a_plan_is_shown_where_it_is_asked_for() -> None:
+    shown = {**plan("file:/etc/x"), "errors": [{"id": "unit:y", "role": "r", "error": {"brief": "no systemd"}}]}
+    assert lines([], Event("web1", "plan", shown)) == []
+    assert lines([], Event("web1", "plan", shown), plans=True) == [
+        "web1: 1 change",
+        "  r",
+        "    update   file:/etc/x",
+        "    unknown  unit:y  no systemd",
+    ]
+    assert lines([], Event("web1", "plan", plan()), plans=True) == ["web1: no changes"]
+
+
+def test_waiting_for_another_run_names_it() -> None:
+    event = Event("web1", "waiting", {"holder": {"who": "ann@desk pid 7", "since": "12:00"}})
+    assert lines([], event) == ["web1: waits for the run of ann@desk pid 7 (since 12:00)"]
+
+
+def test_the_recap_tells_counts_faults_checks_and_reboots() -> None:
+    outcome = HostOutcome("web1", state="failed", seconds=1.25, reboot=("new kernel arguments",))
+    outcome.counts.update(ok=3, changed=2, failed=1)
+    outcome.faults.append(Fault("disk full", "0 bytes free\non /var", "free some", "file:/etc/x"))
+    outcome.checks += [("service", Check("runs", True)), ("service", Check("answers", False, "silence", "restart it"))]
+    assert lines([outcome]) == [
+        "web1  failed      ok=3 changed=2 failed=1 skipped=0 checks=1/2  1.2 s",
+        "    file:/etc/x: disk full",
+        "      0 bytes free",
+        "      on /var",
+        "      -> free some",
+        "    FAILED service       answers: silence",
+        "           -> restart it",
+        "    reboot required: new kernel arguments",
+    ]
+
+
+def test_an_interrupted_host_says_what_was_and_was_not_done() -> None:
+    outcome = HostOutcome("web1", state="interrupted", plan=Plan.from_wire(plan("a", "b")))
+    outcome.results += [result("a", "changed"), result("b", "skipped"), result("c", "skipped")]
+    assert lines([outcome])[1:] == ["    done: a", "    not done: b"]
+    assert lines([HostOutcome("web2", state="interrupted")])[1:] == ["    done: nothing", "    not done: all of it"]
+
+
+def test_several_hosts_are_counted_and_tables_of_checks_stand_before_the_recap() -> None:
+    first, second = HostOutcome("a", state="ok"), HostOutcome("bb", state="unreachable")
+    first.checks.append(("kernel", Check("values", False, "x", "set them")))
+    assert lines([first, second], tables=True) == [
+        "a",
+        "  FAILED kernel        values: x",
+        "         -> set them",
+        "a   ok          ok=0 changed=0 failed=0 skipped=0 checks=0/1  0.0 s",
+        "bb  unreachable ok=0 changed=0 failed=0 skipped=0  0.0 s",
+        "2 hosts: 1 ok, 1 unreachable",
+    ]
+
+
+def test_a_long_detail_keeps_its_beginning_and_its_end() -> None:
+    (line,) = Words(False, False, False).check("r", Check("t", False, "begins " + "x " * 500 + "ends"), "")
+    assert len(line) < 300
+    assert "begins" in line
+    assert line.endswith("ends")
+
+
+def test_a_diff_is_coloured_line_by_line_and_says_the_same_without() -> None:
+    assert list(coloured_diff(DIFF, False, "")) == DIFF.splitlines()
+    assert list(coloured_diff(DIFF, True, ""))[3:] == ["\x1b[31m-old\x1b[0m", "\x1b[32m+new\x1b[0m"]
+
+
+@pytest.mark.parametrize(
+    ("summary", "name", "shown"),
+    [
+        ("create /etc/x", "file:/etc/x", ""),
+        ("create directory /etc/x", "directory:/etc/x", ""),
+        ("mode of /etc/x: 0644 -> 0600", "file:/etc/x", "mode of /etc/x: 0644 -> 0600"),
+        ("enable, start u", "unit:u", "enable, start u"),
+    ],
+)
+def test_a_summary_that_repeats_its_resource_is_left_out(summary: str, name: str, shown: str) -> None:
+    assert detail(summary, name) == shown
+
+
+def test_the_document_is_one_json_object_at_the_end() -> None:
+    stream = io.StringIO()
+    document = Document(stream)
+    document.begin("run-1", ["h"])
+    document.hear(Event("h", "result", result("a", "changed")))
+    assert stream.getvalue() == ""
+    document.end([HostOutcome("h", plan=Plan.from_wire(plan("a")))], False)
+    found: Dict[str, Any] = json.loads(stream.getvalue())
+    assert (found["run"], found["interrupted"], found["hosts"]["h"]["plan"]["changes"][0]["id"]) == ("run-1", False, "a")
+
+
+def test_answers_stand_side_by_side_by_their_keys() -> None:
+    texts = {"a": "Client:\n Version: 1\nServer:\n Version: 2\n", "bee": "Client:\n Version: 1\n New: x\nServer:\n Version: 3\n"}
+    assert list(side_by_side(texts, 80)) == [
+        "           a  bee",
+        "Client",
+        "  Version  1  1",
+        "  New         x",
+        "Server",
+        "  Version  2  3",
+    ]
+    assert list(side_by_side(texts, 10))[:2] == ["a:", "  Client:"]
+    assert list(side_by_side({"a": "x: 1\n"}, 80)) == ["x: 1"]
+
+
+def test_facts_are_shown_for_a_person() -> None:
+    shown = list(flat(FACTS))
+    assert "  version: 3.9.18" in shown
+    assert "  id_like: rhel, fedora" in shown
+    assert "  /var/lib: type xfs, ftype yes, free 1, size 2" in shown
+    assert "kvm: no" in shown
+
+
+def test_the_live_table_says_what_a_host_is_at() -> None:
+    steps = [
+        Event("h", "connecting", {"address": "10.0.0.1"}),
+        Event("h", "facts", FACTS),
+        Event("h", "plan", plan("a")),
+        Event("h", "begin", {"role": "r", "id": "a"}),
+        Event("h", "checks", {}),
+    ]
+    said = ""
+    words = []
+    for step in steps:
+        said = doing(step, said)
+        words.append(said)
+    assert words == ["connecting to 10.0.0.1", "checking (CentOS Stream 9, x86_64)", "applying", "r: a", "r: a"]

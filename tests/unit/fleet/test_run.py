@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+
+import pytest
+
+from fleet import events
+from fleet.checks import Check, Outcome, Probe
+from fleet.content import Content
+from fleet.errors import UnreachableError, UsageError
+from fleet.events import Event, HostOutcome
+from fleet.inventory.model import Host
+from fleet.record import Record
+from fleet.resources import File
+from fleet.roles.loader import Role
+from fleet.run.fanout import Fanout, exit_status
+from fleet.run.host import HostRun
+from fleet.run.job import Job
+from fleet.transport import OUT, Received, Transport
+from fleet.transport.fake import FakeChannel, FakeTransport
+from fleet.variables import Variable
+from tests.unit.fleet.wire import Script, agent_channel, done, hello, plan, result
+
+DECLARED = {"word": Variable("word", "r", "string", "plain", "")}
+
+
+def role(**functions: Callable[..., Any]) -> Role:
+    given: Dict[str, Callable[..., Any]] = {name: lambda *_: [] for name in ("refusals", "resources", "probes", "judge")}
+    return Role(name="r", templates=Path(), variables=DECLARED, **{**given, **functions})
+
+
+def job(mode: str = "apply", *roles: Role, **fields: Any) -> Job:
+    return Job(mode, tuple(roles), declared=DECLARED, **fields)
+
+
+def host_run(job: Job, transport: Transport, heard: Optional[List[Event]] = None) -> HostOutcome:
+    emit = (heard if heard is not None else []).append
+    return HostRun(Host("h1", "10.0.0.1"), job, transport, emit, threading.Event())()
+
+
+def agent(script: Script, **options: Any) -> FakeTransport:
+    return FakeTransport(agent_channel(script, **options))
+
+
+class Seen:
+    """A script that answers nothing and keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.types: List[str] = []
+
+    def __call__(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        self.types.append(message["type"])
+        return []
+
+
+def answering(*messages: Mapping[str, Any]) -> Script:
+    return lambda message: messages if message["type"] == "desired" else []
+
+
+FAILED = result("a", "failed", error={"brief": "disk full", "details": "0 bytes", "resolution": "free some"})
+PROBES = {"type": "probes", "results": [{"name": "r/p", "status": 0, "stdout": "yes", "stderr": "", "seconds": 0}]}
+
+
+@pytest.mark.parametrize(
+    ("mode", "messages", "state"),
+    [
+        ("apply", [plan(), result("a"), done()], "ok"),
+        ("apply", [plan("a"), result("a", "changed"), done(changed=1, reboot=["kernel"])], "changed"),
+        ("apply", [plan("a"), FAILED, done(failed=1)], "failed"),
+        ("apply", [plan("a"), done(interrupted=True)], "interrupted"),
+        ("check", [plan(), done()], "ok"),
+        ("check", [plan("a"), done(changed=1)], "changed"),
+        ("verify", [plan(), PROBES, done()], "ok"),
+        ("verify", [plan("a"), PROBES, done(changed=1)], "failed"),
+        ("apply", [{"type": "fatal", "error": {"brief": "locked by x"}}], "failed"),
+    ],
+)
+def test_a_hosts_state_follows_from_the_agents_words(mode: str, messages: List[Dict[str, Any]], state: str) -> None:
+    assert host_run(job(mode), agent(answering(*messages))).state == state
+
+
+def test_a_failed_resource_is_told_with_its_cure_and_reboots_are_kept() -> None:
+    outcome = host_run(job(), agent(answering(plan("a"), FAILED, done(failed=1, reboot=["the kernel's arguments changed"]))))
+    assert [(fault.where, fault.brief, fault.resolution) for fault in outcome.faults] == [("a", "disk full", "free some")]
+    assert outcome.reboot == ("the kernel's arguments changed",)
+
+
+def test_roles_get_facts_and_variables_and_their_resources_are_sent() -> None:
+    seen: List[Mapping[str, Any]] = []
+
+    def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        seen.append(message)
+        return [plan(), done()]
+
+    resources = role(resources=lambda facts, variables: [File(f"/{facts.hostname}", Content.of(variables.string("word").encode()))])
+    host_run(job("apply", resources, diff=True), agent(script))
+    assert [wire["id"] for wire in seen[0]["resources"]] == ["file:/h1"]
+    assert (seen[0]["mode"], seen[0]["diff"]) == ("apply", True)
+    assert "pid" in seen[0]["who"]
+
+
+def test_all_refusals_come_at_once_and_nothing_is_touched() -> None:
+    seen = Seen()
+    refusing = [role(refusals=lambda *_: ["too old", "too small"]), role(refusals=lambda *_: ["too loud"])]
+    outcome = host_run(job("apply", *refusing), agent(seen))
+    assert outcome.state == "failed"
+    assert [fault.brief for fault in outcome.faults] == ["too old", "too small", "too loud"]
+    assert seen.types == ["quit"]
+
+
+def test_checks_are_judged_and_a_failed_one_fails_the_host() -> None:
+    def judge(_facts: object, _variables: object, outcomes: Mapping[str, Outcome]) -> List[Check]:
+        return [
+            Check("says yes", outcomes["p"].stdout == "yes"),
+            Check("says no", outcomes["p"].stdout == "no", "yes", "talk to it"),
+        ]
+
+    checking = role(probes=lambda *_: [Probe("p", ("true",))], judge=judge)
+    outcome = host_run(job("apply", checking), agent(answering(plan(), PROBES, done())))
+    assert (outcome.state, outcome.failed_checks, len(outcome.checks)) == ("failed", 1, 2)
+
+
+def test_questions_are_answered_beside_the_roles() -> None:
+    words = {"type": "probes", "results": [{"name": "/version", "status": 0, "stdout": "1.0", "stderr": "", "seconds": 0}]}
+    outcome = host_run(job("verify", questions=(Probe("version", ("v",)),)), agent(answering(plan(), words, done())))
+    assert outcome.answers == {"version": Outcome(0, "1.0", "")}
+    assert outcome.state == "ok"
+
+
+def test_a_role_that_fails_is_told_with_its_line() -> None:
+    outcome = host_run(job("apply", role(resources=lambda facts, _: facts.pythons[9])), agent(answering()))
+    assert outcome.state == "failed"
+    assert "role r: <lambda> failed: IndexError" in outcome.faults[0].brief
+    assert "test_run.py" in outcome.faults[0].details
+
+
+def test_facts_mode_asks_for_nothing() -> None:
+    seen = Seen()
+    outcome = host_run(job("facts"), agent(seen, greeting=hello(hostname="h9")))
+    assert outcome.facts is not None
+    assert outcome.facts["hostname"] == "h9"
+    assert seen.types == ["quit"]
+
+
+def bare(command: str) -> FakeChannel:
+    marker = command.partition("echo ")[2][:32].encode()
+    return FakeChannel(lambda data: [Received(OUT, marker + b"\nnopython centos 9\n")] if not data else [])
+
+
+def test_check_mode_says_that_python_would_be_installed() -> None:
+    outcome = host_run(job("check"), FakeTransport(bare))
+    assert outcome.state == "changed"
+    assert outcome.plan is not None
+    assert [(change.action, change.summary) for change in outcome.plan.changes] == [
+        ("install", "Python 3 would be installed; the rest is unknown until then")
+    ]
+
+
+def test_a_host_without_python_is_not_verified() -> None:
+    outcome = host_run(job("verify"), FakeTransport(bare))
+    assert (outcome.state, outcome.faults[0].brief) == ("failed", "there is no Python >= 3.6 on this host")
+
+
+def test_a_host_that_is_not_met_is_unreachable_and_one_that_is_lost_has_failed() -> None:
+    unmet = host_run(job(), FakeTransport(bare, fault=UnreachableError("no answer")))
+    assert unmet.state == "unreachable"
+
+    def lose(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        raise UnreachableError("the connection was lost")
+
+    assert host_run(job(), agent(lose)).state == "failed"
+
+
+def test_events_tell_the_run_in_order() -> None:
+    heard: List[Event] = []
+    begin = {"type": "begin", "id": "a", "role": "r"}
+    host_run(job(), agent(answering(plan("a"), begin, result("a", "changed"), done(changed=1))), heard)
+    assert [event.kind for event in heard] == ["connecting", "facts", "plan", "begin", "result", "finished"]
+
+
+class Heard:
+    """A listener that keeps what it hears, and may act on it."""
+
+    def __init__(self, act: Callable[[Event], None] = lambda _: None) -> None:
+        self.events: List[Event] = []
+        self.interrupted = False
+        self._act = act
+
+    def begin(self, run: str, hosts: List[str]) -> None:
+        self.hosts = hosts
+
+    def hear(self, event: Event) -> None:
+        self.events.append(event)
+        self._act(event)
+
+    def end(self, outcomes: List[HostOutcome], interrupted: bool) -> None:
+        self.interrupted = interrupted
+
+
+def hosts(*names: str) -> List[Host]:
+    return [Host(name, "10.0.0.1") for name in names]
+
+
+def test_a_slow_host_holds_no_other() -> None:
+    others_done = threading.Event()
+
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+            if host.name == "slow":
+                assert others_done.wait(20)
+            return [plan(), done()]
+
+        return agent(script)
+
+    finished: List[str] = []
+
+    def act(event: Event) -> None:
+        if event.kind == "finished":
+            finished.append(event.host)
+            if len(finished) == 3:
+                others_done.set()
+
+    with ThreadPoolExecutor(4) as executor:
+        outcomes = Fanout(job(), connect, [Heard(act)]).run(hosts("slow", "a", "b", "c"), executor)
+    assert [outcome.host for outcome in outcomes] == ["slow", "a", "b", "c"]
+    assert finished[-1] == "slow"
+
+
+def test_the_first_interrupt_stops_every_host_orderly() -> None:
+    stopped: List[str] = []
+
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+            if message["type"] == "desired":
+                return [plan("a", "b"), {"type": "begin", "id": "a", "role": "r"}]
+            stopped.append(host.name)
+            return [result("a", "changed"), result("b", "skipped"), done(changed=1, skipped=1, interrupted=True)]
+
+        return agent(script)
+
+    def act(event: Event) -> None:
+        if event.kind == "begin" and not stopped:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    listener = Heard(act)
+    with ThreadPoolExecutor(1) as executor:
+        outcomes = Fanout(job(), connect, [listener]).run(hosts("first", "never"), executor)
+    assert stopped == ["first"]
+    assert [outcome.state for outcome in outcomes] == ["interrupted", "interrupted"]
+    assert outcomes[0].counts["changed"] == 1
+    assert outcomes[1].plan is None
+    assert listener.interrupted
+    assert exit_status(outcomes, True) == 130
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_fault_of_our_own_is_a_failed_host_not_a_broken_run() -> None:
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        raise UsageError("known hosts cannot be read")
+
+    with ThreadPoolExecutor(1) as executor:
+        (outcome,) = Fanout(job(), connect, []).run(hosts("h"), executor)
+    assert outcome.state == "failed"
+    assert "known hosts cannot be read" in outcome.faults[0].brief
+
+
+@pytest.mark.parametrize(
+    ("states", "interrupted", "status"),
+    [
+        ([], False, 0),
+        (["ok", "changed"], False, 0),
+        (["ok", "failed", "unreachable"], False, 2),
+        (["ok", "unreachable"], False, 3),
+        (["interrupted"], True, 130),
+        (["failed"], True, 130),
+    ],
+)
+def test_the_exit_status_tells_the_worst(states: List[str], interrupted: bool, status: int) -> None:
+    assert exit_status([HostOutcome("h", state=state) for state in states], interrupted) == status
+
+
+def test_the_record_holds_every_event_and_is_the_owners_alone(tmp_path: Path) -> None:
+    directory = tmp_path / "skiff" / "runs"
+    record = Record("provision", directory)
+    record.begin("run-1", ["h1"])
+    record.hear(Event("h1", "begin", {"id": "a", "role": "r"}))
+    record.end([HostOutcome("h1", state=events.CHANGED)], False)
+    lines = [json.loads(line) for line in (directory / "run-1.jsonl").read_text().splitlines()]
+    assert [line["kind"] for line in lines] == ["begin", "begin", "end"]
+    assert lines[2]["hosts"]["h1"]["state"] == "changed"
+    assert json.loads((directory / "last.json").read_text())["run"] == "run-1"
+    assert stat.S_IMODE((directory / "run-1.jsonl").stat().st_mode) == 0o600
+    assert stat.S_IMODE((directory / "last.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert sorted(path.name for path in directory.iterdir()) == ["last.json", "run-1.jsonl"]
+
+
+def test_a_record_follows_xdg_state_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    record = Record("plan")
+    record.begin("run-2", [])
+    record.end([], False)
+    assert (tmp_path / "skiff" / "runs" / "run-2.jsonl").exists()

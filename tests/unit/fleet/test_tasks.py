@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, Iterator, List, Tuple
+
+import pytest
+from invoke.collection import Collection
+
+import tasks
+
+ROOT = Path(__file__).resolve().parents[3]
+WATCH = """\
+import sys
+def hook(event, arguments):
+    if event in ("socket.connect", "subprocess.Popen", "socket.getaddrinfo"):
+        sys.stderr.write(f"connects: {event} {arguments}\\n")
+sys.addaudithook(hook)
+from invoke import Program
+Program(name="invoke", binary="invoke").run(["invoke", "--search-root", %r, *sys.argv[1:]])
+"""
+
+
+def invoke(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-c", WATCH % str(ROOT), *words]
+    return subprocess.run(argv, capture_output=True, text=True, cwd="/", env={**os.environ, **environment})
+
+
+def every_task(collection: Collection = tasks.ns, prefix: str = "") -> Iterator[Tuple[str, object]]:
+    for name, task in collection.tasks.items():
+        yield prefix + name, task
+    for name, below in collection.collections.items():
+        yield from every_task(below, f"{name}.")
+
+
+TASKS: Dict[str, object] = dict(every_task())
+
+
+def test_every_task_is_there() -> None:
+    lab, test = {"lab.up", "lab.down", "lab.status", "lab.ssh"}, {"test.all", "test.long"}
+    assert set(TASKS) == {"provision", "plan", "verify", "facts", "version", "info", "bundle", "demo", "lint"} | lab | test
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_has_no_automatic_short_flag_and_helps_in_full(name: str) -> None:
+    task = TASKS[name]
+    arguments = task.get_arguments()  # type: ignore[attr-defined] # Invoke's task
+    assert all(len(flag) > 1 for argument in arguments for flag in argument.names)
+    assert all(argument.help for argument in arguments)
+    assert "Example: ./inv " in (task.__doc__ or "")
+
+
+# Both forms of the same word go the same way through Invoke: each task is asked with one, and provision with both.
+@pytest.mark.parametrize(("name", "flag"), [("provision", "-h"), *((name, "--help") for name in TASKS)])
+def test_asking_for_help_never_connects(name: str, flag: str) -> None:
+    done = invoke(name, flag)
+    assert done.returncode == 0
+    assert "Docstring:" in done.stdout
+    assert "connects:" not in done.stderr
+
+
+def test_help_among_other_options_never_connects() -> None:
+    done = invoke("provision", "--hosts", "root@127.0.0.1:1", "-h")
+    assert "connects:" not in done.stderr
+
+
+def test_the_watch_sees_a_connect(tmp_path: Path) -> None:
+    done = invoke("facts", "--hosts", "root@127.0.0.1:1", "--timeout", "1", XDG_STATE_HOME=str(tmp_path))
+    assert done.returncode == 3
+    assert "connects: socket.connect" in done.stderr
+
+
+USAGE: List[Tuple[List[str], str]] = [
+    (["provision"], "--hosts is missing"),
+    (["provision", "--hosts", "nowhere"], "matches no host and no group"),
+    (["provision", "--hosts", "localhost", "--roles", "kernl"], "did you mean 'kernel'?"),
+    (["provision", "--hosts", "localhost", "--set", "firewalld"], "should be key=value"),
+    (["provision", "--hosts", "localhost", "--set", "firewald=kept"], "did you mean 'firewalld'?"),
+    (["provision", "--hosts", "localhost", "--set", "firewalld=1"], "--set firewalld: should be a string, not 1"),
+    (["provision", "--hosts", "localhost", "--set", "firewalld=[x"], "--set firewalld: is not YAML"),
+    (["provision", "--hosts", "localhost", "--host-key-policy", "off"], "--host-key-policy: should be one of strict, accept-new"),
+    (["provision", "--hosts", "localhost", "--forks", "-1"], "--forks: should be at least 1"),
+    (["provision", "--hosts", "localhost", "--timeout", "0"], "--timeout: should be more than 0 seconds"),
+    (["plan", "--hosts", "localhost", "--role-path", "/nowhere"], "--role-path: /nowhere is no directory"),
+    (["facts", "--hosts", "localhost", "--inventory", "/nowhere.yml"], "/nowhere.yml: cannot be read"),
+    (["provision", "--hosst", "x"], "--hosst"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), USAGE)
+def test_wrong_usage_is_told_with_status_1_before_anything_is_connected_to(words: List[str], message: str, tmp_path: Path) -> None:
+    done = invoke(*words, XDG_STATE_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert message in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert "connects: socket.connect" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_unreachable_hosts_alone_give_status_3_and_json_on_standard_output(tmp_path: Path) -> None:
+    done = invoke("plan", "--hosts", "root@127.0.0.1:1", "--json", XDG_STATE_HOME=str(tmp_path))
+    assert done.returncode == 3
+    (host,) = json.loads(done.stdout)["hosts"].values()
+    assert host["state"] == "unreachable"
+    assert "127.0.0.1 port 1 refuses connections" in host["faults"][0]["brief"]
+
+
+@pytest.mark.parametrize("words", [["--list"], ["provision", "--help"]])
+def test_a_look_at_the_tasks_imports_nothing_slow(words: List[str]) -> None:
+    watch = "import atexit, sys; atexit.register(lambda: sys.stderr.write('modules: ' + ' '.join(sys.modules)))\n"
+    done = subprocess.run([sys.executable, "-c", watch + WATCH % str(ROOT), *words], capture_output=True, text=True, cwd="/")
+    modules = done.stderr.rpartition("modules: ")[2].split()
+    assert "invoke" in modules
+    assert not {"paramiko", "fabric", "jinja2", "rich", "fleet.lab"} & set(modules)
