@@ -1,0 +1,109 @@
+"""Reads and writes the small files of a cgroup directory, and walks and removes what lies below it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from skiff.errors import SkiffError
+from skiff.linux.libc import failure
+
+REMOVE_ATTEMPTS = 50
+PAUSE = 0.01
+
+
+def write(directory: str, name: str, value: str | int) -> None:
+    """One value to one file, in one write."""
+    path = f"{directory}/{name}"
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, str(value).encode())
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise failure("write", error.errno or 0, f"{value!r} to {path}") from None
+
+
+def read(directory: str, name: str) -> str:
+    """A file's text, stripped; empty if it is not there."""
+    try:
+        with open(f"{directory}/{name}", "rb") as file:
+            return file.read().decode().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def number(directory: str, name: str) -> int:
+    """A file of one number; 0 if it is not there."""
+    return int(read(directory, name) or 0)
+
+
+def limit(text: str) -> int | None:
+    """A limit's number, None for one that limits nothing (version 1 writes that as a huge one)."""
+    return None if text in ("", "max", "-1") or int(text) >= 1 << 62 else int(text)
+
+
+def keyed(directory: str, name: str) -> dict[str, int]:
+    """A file of `key number` lines."""
+    rows = (line.split() for line in read(directory, name).splitlines())
+    return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+
+
+def tree(directory: str) -> list[str]:
+    """The directory and all below it, deepest first; empty if it is not there."""
+    return [path for path, _, _ in os.walk(directory, topdown=False)]
+
+
+def pids(directory: str) -> list[int]:
+    """The processes in a directory and below it."""
+    found: list[int] = []
+    for path in tree(directory):
+        try:
+            found.extend(int(line) for line in read(path, "cgroup.procs").split())
+        except OSError:  # removed between the walk and the read
+            continue
+    return found
+
+
+def make(root: str, path: str) -> str:
+    """The directory for `path`, with its parents."""
+    directory = f"{root}/{path.strip('/')}"
+    os.makedirs(directory, exist_ok=True)
+    return directory
+
+
+def remove(directory: str) -> None:
+    """Remove a directory and those below it; waits a little for processes that are on their way out."""
+    for attempt in range(REMOVE_ATTEMPTS):
+        try:
+            for path in tree(directory):
+                os.rmdir(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            if attempt == REMOVE_ATTEMPTS - 1:
+                raise SkiffError(f"cgroup {directory} still has processes: {pids(directory)}") from error
+            time.sleep(PAUSE)
+        else:
+            return
+
+
+def signal_all(directory: str, signal: int) -> None:
+    """A signal to every process of the directory."""
+    for pid in pids(directory):
+        try:
+            os.kill(pid, signal)
+        except ProcessLookupError:
+            continue
+
+
+def check_path(path: str) -> str:
+    """A cgroup path that cannot lead out of its hierarchy."""
+    parts = path.split("/")
+    if not path.startswith("/") or path == "/" or ".." in parts or "\0" in path:
+        raise SkiffError(f"cgroup path {path!r}: it must begin with /, name a group, and have no '..'")
+    return path

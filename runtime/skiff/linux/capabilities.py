@@ -1,0 +1,74 @@
+"""Capability numbers by name, and the calls that set a process's five sets."""
+
+from __future__ import annotations
+
+import ctypes
+
+from skiff.linux import prctl
+from skiff.linux.libc import LIBC, check
+
+NAMES = tuple(
+    f"CAP_{name}"
+    for name in (
+        "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
+        "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
+        "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE "
+        "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+    ).split()
+)
+NUMBERS = {name: number for number, name in enumerate(NAMES)}
+_VERSION_3 = 0x20080522
+
+
+class _Header(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+class _Sets(ctypes.Structure):
+    _fields_ = [("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32)]
+
+
+LIBC.capset.argtypes = (ctypes.POINTER(_Header), ctypes.POINTER(_Sets))
+LIBC.capget.argtypes = (ctypes.POINTER(_Header), ctypes.POINTER(_Sets))
+
+
+def mask(names: list[str] | tuple[str, ...]) -> int:
+    """A set as bits."""
+    return sum(1 << NUMBERS[name] for name in set(names))
+
+
+def last() -> int:
+    """The highest capability that this kernel knows."""
+    with open("/proc/sys/kernel/cap_last_cap", "rb") as file:
+        return int(file.read())
+
+
+def permitted() -> int:
+    """What this process may have."""
+    sets = (_Sets * 2)()
+    check(LIBC.capget(ctypes.byref(_Header(_VERSION_3, 0)), sets), "capget")
+    return int(sets[0].permitted | sets[1].permitted << 32)
+
+
+def set_sets(effective: int, permitted: int, inheritable: int) -> None:
+    """capset(2) for this process."""
+    sets = (_Sets * 2)()
+    for half in (0, 1):
+        shift = 32 * half
+        sets[half] = _Sets(effective >> shift & 0xFFFFFFFF, permitted >> shift & 0xFFFFFFFF, inheritable >> shift & 0xFFFFFFFF)
+    check(LIBC.capset(ctypes.byref(_Header(_VERSION_3, 0)), sets), "capset")
+
+
+def drop_bounding(kept: int, last_capability: int) -> None:
+    """Take everything but `kept` from the bounding set."""
+    for number in range(last_capability + 1):
+        if not kept >> number & 1:
+            prctl.prctl(prctl.PR_CAPBSET_DROP, number)
+
+
+def set_ambient(wanted: int) -> None:
+    """The ambient set, from empty."""
+    prctl.prctl(prctl.PR_CAP_AMBIENT, prctl.PR_CAP_AMBIENT_CLEAR_ALL)
+    for number in range(wanted.bit_length()):
+        if wanted >> number & 1:
+            prctl.prctl(prctl.PR_CAP_AMBIENT, prctl.PR_CAP_AMBIENT_RAISE, number)

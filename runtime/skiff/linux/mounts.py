@@ -1,0 +1,67 @@
+"""mount, umount2, pivot_root and fstatfs; flags by their C names."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from skiff.linux.libc import LIBC, check
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_SYNCHRONOUS = 16
+MS_REMOUNT = 32
+MS_MANDLOCK = 64
+MS_DIRSYNC = 128
+MS_NOATIME = 1024
+MS_NODIRATIME = 2048
+MS_BIND = 4096
+MS_REC = 16384
+MS_SILENT = 32768
+MS_UNBINDABLE = 1 << 17
+MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
+MS_SHARED = 1 << 20
+MS_RELATIME = 1 << 21
+MS_I_VERSION = 1 << 23
+MS_STRICTATIME = 1 << 24
+MS_LAZYTIME = 1 << 25
+
+MNT_DETACH = 2
+SYS_PIVOT_ROOT = 155 if os.uname().machine == "x86_64" else 41
+PROC_SUPER_MAGIC = 0x9FA0
+
+
+class _Statfs(ctypes.Structure):
+    """The beginning of struct statfs, the same on every 64-bit machine; the rest is room."""
+
+    _fields_ = [("f_type", ctypes.c_long), ("rest", ctypes.c_byte * 248)]
+
+
+LIBC.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
+LIBC.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
+LIBC.fstatfs.argtypes = (ctypes.c_int, ctypes.POINTER(_Statfs))
+
+
+def mount(source: bytes | None, target: bytes, fstype: bytes | None, flags: int, data: bytes | None = None) -> None:
+    """mount(2)."""
+    check(LIBC.mount(source, target, fstype, flags, data), "mount", target)
+
+
+def unmount(target: bytes, flags: int = 0) -> None:
+    """umount2(2)."""
+    check(LIBC.umount2(target, flags), "umount2", target)
+
+
+def pivot_root(new: bytes, old: bytes) -> None:
+    """pivot_root(2); glibc has no wrapper."""
+    check(LIBC.syscall(ctypes.c_long(SYS_PIVOT_ROOT), ctypes.c_char_p(new), ctypes.c_char_p(old)), "pivot_root", new)
+
+
+def filesystem_magic(fd: int) -> int:
+    """What kind of file system an open file lies on: PROC_SUPER_MAGIC and its like."""
+    buffer = _Statfs()
+    check(LIBC.fstatfs(fd, ctypes.byref(buffer)), "fstatfs")
+    return int(buffer.f_type)

@@ -1,0 +1,35 @@
+"""unshare and setns."""
+
+from __future__ import annotations
+
+import ctypes
+
+from skiff.linux.libc import LIBC, check
+
+CLONE_NEWTIME = 0x00000080
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+LIBC.unshare.argtypes = (ctypes.c_int,)
+LIBC.setns.argtypes = (ctypes.c_int, ctypes.c_int)
+LIBC.sethostname.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+
+
+def unshare(flags: int) -> None:
+    """unshare(2)."""
+    check(LIBC.unshare(flags), "unshare", hex(flags))
+
+
+def setns(fd: int, kind: int) -> None:
+    """setns(2)."""
+    check(LIBC.setns(fd, kind), "setns", hex(kind))
+
+
+def sethostname(name: bytes) -> None:
+    """sethostname(2)."""
+    check(LIBC.sethostname(name, len(name)), "sethostname", name)

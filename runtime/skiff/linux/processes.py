@@ -1,0 +1,67 @@
+"""What belongs to a process as such: signal dispositions, file descriptors, start time."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from skiff.linux.libc import LIBC
+
+SIGKILL = 9
+SIGTERM = 15
+SIGSTOP = 19
+LAST_SIGNAL = 64
+_SYS_CLOSE_RANGE = 436
+_CLOSE_RANGE_CLOEXEC = 4
+_SIG_DFL = 0
+_SIG_SETMASK = 2
+_NO_SIGNALS = ctypes.create_string_buffer(128)
+
+LIBC.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+LIBC.signal.restype = ctypes.c_void_p
+LIBC.sigprocmask.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)
+
+
+def reset_signals() -> None:
+    """Default disposition for every signal and none blocked: ignored and blocked ones would outlive exec."""
+    for number in range(1, LAST_SIGNAL + 1):
+        LIBC.signal(number, _SIG_DFL)
+    LIBC.sigprocmask(_SIG_SETMASK, _NO_SIGNALS, None)
+
+
+def close_on_exec_from(first: int) -> None:
+    """Nothing from `first` on passes an exec."""
+    arguments = (
+        ctypes.c_long(_SYS_CLOSE_RANGE),
+        ctypes.c_uint(first),
+        ctypes.c_uint(0xFFFFFFFF),
+        ctypes.c_uint(_CLOSE_RANGE_CLOEXEC),
+    )
+    if LIBC.syscall(*arguments) == 0:
+        return
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) >= first:
+            try:
+                os.set_inheritable(int(name), False)
+            except OSError:  # the descriptor of the listing itself
+                continue
+
+
+def close_all_but(kept: list[int] | tuple[int, ...]) -> None:
+    """Close every descriptor above 2 that is not in `kept`."""
+    begin = 3
+    for fd in sorted(kept):
+        if fd >= begin:
+            os.closerange(begin, fd)
+            begin = fd + 1
+    os.closerange(begin, os.sysconf("SC_OPEN_MAX"))
+
+
+def start_time(pid: int) -> int | None:
+    """Clock ticks from boot to the start of a process, which tells it from a later one of the same number; None if it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
