@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping
 import pytest
 
 from fleet.checks import Check, Outcome
+from roles.daemon_config import checks as daemon_config
 from roles.firewall import checks as firewall
 from roles.kernel import checks as kernel
 from roles.selinux import checks as selinux
@@ -80,6 +81,13 @@ def test_kernel(outcome: Outcome, wanted: List[str]) -> None:
     (probe,) = kernel.probes(facts(), variables())
     assert probe.argv[2:] == ("net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables")
     assert failed(kernel.judge(facts(), variables(), {"values": outcome})) == wanted
+
+
+@pytest.mark.parametrize(("status", "wanted"), [(0, []), (1, ["/etc/skiff/daemon.json is valid"])])
+def test_daemon_config(status: int, wanted: List[str]) -> None:
+    (probe,) = daemon_config.probes(facts(), variables())
+    assert failed(daemon_config.judge(facts(), variables(), {probe.name: said(status=status)})) == wanted
+    assert daemon_config.judge(facts(), variables(), {}) == []
 
 
 VERSION = {"Client": {"Version": "1.2.3"}, "Server": {"Version": "1.2.3"}}
