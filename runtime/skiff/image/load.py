@@ -1,0 +1,75 @@
+"""Loads image archives, docker-archive and OCI, into an image store; every digest and diffID is verified.
+
+An image's blobs and layers are on disk before images.json names it; what a load that failed has left is collected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from skiff.errors import InvalidInput
+from skiff.image.archive import Archive
+from skiff.image.candidates import Blob, Candidate, candidates
+from skiff.image.compression import decompressed
+from skiff.image.content import check_digest
+from skiff.image.store import ImageStore, Stored
+
+# Docker has 125; the options of an overlay of more than this do not fit a page.
+LAYER_LIMIT = 128
+
+
+def load(store: ImageStore, source: BinaryIO) -> Iterator[str]:
+    """Load every image of an archive (tar or tar.gz); yields dockerd's line for each name as it is there."""
+    archive = Archive(source, store.data_root)
+    try:
+        for candidate in candidates(archive):
+            yield from _load(store, archive, candidate)
+    except BaseException:
+        store.collect()
+        raise
+    finally:
+        archive.close()
+
+
+def _load(store: ImageStore, archive: Archive, candidate: Candidate) -> list[str]:
+    with store.incoming():
+        document = archive.document(candidate.config.path)
+        diff_ids = _diff_ids(document, candidate)
+        identity = _add(store, archive, candidate.config)
+        stored: Stored = {"manifest": None, "layers": [], "size": 0}
+        chain: list[str] = []
+        for blob, diff_id in zip(candidate.layers, diff_ids):
+            digest = _add(store, archive, blob)
+            with store.content.open(digest) as file:
+                layer = store.snapshots.layers.unpack(chain, diff_id, decompressed(file))
+            chain.append(layer.chain)
+            stored["layers"].append(digest)
+            stored["size"] += layer.size
+        if candidate.manifest:
+            stored["manifest"] = _add(store, archive, candidate.manifest)
+        store.add(identity, stored, candidate.names)
+    if not candidate.names:
+        return [f"Loaded image ID: {identity}"]
+    return [f"Loaded image: {name.familiar()}" for name in candidate.names]
+
+
+def _add(store: ImageStore, archive: Archive, blob: Blob) -> str:
+    return store.content.add(archive.open(blob.path), blob.digest, blob.size).digest
+
+
+def _diff_ids(document: Any, candidate: Candidate) -> list[str]:
+    rootfs = document.get("rootfs") if isinstance(document, dict) else None
+    found = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    # An image of no layer at all may leave the list out, or null.
+    diff_ids = [check_digest(diff_id) for diff_id in found] if isinstance(found, list) else []
+    if not isinstance(rootfs, dict) or len(diff_ids) != len(candidate.layers):
+        raise InvalidInput(
+            f"invalid manifest, layers length mismatch: expected {len(diff_ids)} by {candidate.config.path!r}, "
+            f"got {len(candidate.layers)}"
+        )
+    if len(diff_ids) > LAYER_LIMIT:
+        raise InvalidInput(f"max depth exceeded: the image has {len(diff_ids)} layers, {LAYER_LIMIT} is the limit")
+    if not isinstance(document.get("config") or {}, dict):
+        raise InvalidInput(f"{candidate.config.path!r} in the archive is malformed: its config is no object")
+    return diff_ids

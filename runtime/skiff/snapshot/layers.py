@@ -1,0 +1,199 @@
+"""Unpacked layers by chain ID: each whole and verified, or absent.
+
+    l/<LINK>                          -> ../snapshots/overlay/layers/<hex>/fs; short, for mount(2) takes one page of options
+    snapshots/overlay/
+        layers/<hex of chain ID>/
+            layer.json                {"chain", "parent", "diff", "size", "link"}
+            fs/                       the layer's own files, whiteouts and opaque marks as overlay has them
+        ingest/<random>/              one that is being unpacked, or removed; litter once its process has gone
+
+A layer is unpacked aside, synced, and renamed once its diffID is verified.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import string
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Optional
+
+from skiff.errors import InvalidInput, NotFound
+from skiff.linux.libc import LIBC, check
+from skiff.snapshot.tarstream import CHUNK, Source, TarStream
+from skiff.snapshot.unpack import Unpacker
+
+RECORD = "layer.json"
+_ALPHABET = string.ascii_uppercase + string.digits
+_LINK_LENGTH = 4
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An unpacked layer; `size` counts its own files' bytes."""
+
+    chain: str
+    parent: Optional[str]
+    diff: str
+    size: int
+    link: str
+
+
+def chain_id(parent: Optional[str], diff_id: str) -> str:
+    """OCI's name for a layer on top of others."""
+    if parent is None:
+        return diff_id
+    return f"sha256:{hashlib.sha256(f'{parent} {diff_id}'.encode()).hexdigest()}"
+
+
+def chain_ids(diff_ids: Sequence[str]) -> list[str]:
+    """The chain ID of each layer of an image, lowest first."""
+    chains: list[str] = []
+    for diff_id in diff_ids:
+        chains.append(chain_id(chains[-1] if chains else None, diff_id))
+    return chains
+
+
+class Digesting:
+    """Passes a stream on and knows its digest."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._sha256 = hashlib.sha256()
+
+    def read(self, size: int, /) -> bytes:
+        """Read, and count in what was read."""
+        data = self._source.read(size)
+        self._sha256.update(data)
+        return data
+
+    def verify(self, diff_id: str) -> None:
+        """Read to the end; the whole must have this digest."""
+        while self.read(CHUNK):
+            pass
+        found = f"sha256:{self._sha256.hexdigest()}"
+        if found != diff_id:
+            raise InvalidInput(f"layer {diff_id} is damaged: its bytes have the diffID {found}")
+
+
+class LayerStore:
+    """The layers of a data root."""
+
+    def __init__(self, data_root: str) -> None:
+        self.root = os.path.join(data_root, "snapshots", "overlay")
+        self._links = os.path.join(data_root, "l")
+        self._layers = os.path.join(self.root, "layers")
+        self.ingest = os.path.join(self.root, "ingest")
+        for directory in (self._links, self._layers, self.ingest):
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+
+    def has(self, chain: str) -> bool:
+        """Whether a layer is unpacked."""
+        return os.path.isdir(self._path(chain))
+
+    def layer(self, chain: str) -> Layer:
+        """An unpacked layer's record."""
+        try:
+            with open(os.path.join(self._path(chain), RECORD), encoding="utf-8") as file:
+                return Layer(**json.load(file))
+        except FileNotFoundError:
+            raise NotFound(f"layer {chain} is not unpacked") from None
+
+    def link(self, chain: str) -> str:
+        """The short path of a layer's files."""
+        return os.path.join(self._links, self.layer(chain).link)
+
+    def files(self, chain: str) -> str:
+        """The directory of a layer's files."""
+        return os.path.join(self._path(chain), "fs")
+
+    def unpack(self, parents: Sequence[str], diff_id: str, source: Source) -> Layer:
+        """Unpack an uncompressed tar stream onto the chain `parents` (lowest first); one that is there is verified only."""
+        chain = chain_id(parents[-1] if parents else None, diff_id)
+        stream = Digesting(source)
+        if self.has(chain):
+            stream.verify(diff_id)
+            return self.layer(chain)
+        aside = tempfile.mkdtemp(dir=self.ingest)
+        try:
+            size = self._fill(os.path.join(aside, "fs"), parents, diff_id, stream)
+            return self.adopt(aside, parents, diff_id, chain, size)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def adopt(self, aside: str, parents: Sequence[str], diff_id: str, chain: str, size: int) -> Layer:
+        """Make a layer of a directory in ingest/ that has the files in fs/; somebody else's equal one may win."""
+        layer = Layer(chain, parents[-1] if parents else None, diff_id, size, self._new_link(chain))
+        with open(os.path.join(aside, RECORD), "w", encoding="utf-8") as file:
+            json.dump(asdict(layer), file)
+        _sync_filesystem(aside)
+        try:
+            os.rename(aside, self._path(chain))
+        except OSError as error:
+            os.unlink(os.path.join(self._links, layer.link))
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            return self.layer(chain)
+        _sync_filesystem(self._layers)
+        return layer
+
+    def remove(self, chain: str) -> None:
+        """Remove a layer: gone in one step, its files afterwards."""
+        link = self.link(chain)
+        aside = tempfile.mkdtemp(dir=self.ingest)
+        os.rename(self._path(chain), os.path.join(aside, "layer"))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(link)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def chains(self) -> list[str]:
+        """Every unpacked layer."""
+        return [f"sha256:{name}" for name in os.listdir(self._layers)]
+
+    def recover(self) -> None:
+        """Remove litter of processes that were killed; to be called while nobody writes."""
+        for name in os.listdir(self.ingest):
+            shutil.rmtree(os.path.join(self.ingest, name), ignore_errors=True)
+        for name in os.listdir(self._links):
+            path = os.path.join(self._links, name)
+            if not os.path.exists(path):
+                os.unlink(path)
+
+    def _fill(self, directory: str, parents: Sequence[str], diff_id: str, stream: Digesting) -> int:
+        os.mkdir(directory, 0o755)
+        unpacker = Unpacker(directory, [self.files(parent) for parent in reversed(parents)])
+        try:
+            unpacker.run(TarStream(stream))
+            stream.verify(diff_id)
+        finally:
+            unpacker.close()
+        return unpacker.size
+
+    def _path(self, chain: str) -> str:
+        algorithm, _, name = chain.partition(":")
+        if algorithm != "sha256" or len(name) != 64 or not set(name) <= set(string.hexdigits.lower()):
+            raise InvalidInput(f"{chain[:80]!r} is no sha256 digest")
+        return os.path.join(self._layers, name)
+
+    def _new_link(self, chain: str) -> str:
+        target = os.path.relpath(self.files(chain), self._links)
+        while True:
+            name = "".join(secrets.choice(_ALPHABET) for _ in range(_LINK_LENGTH))
+            with contextlib.suppress(FileExistsError):
+                os.symlink(target, os.path.join(self._links, name))
+                return name
+
+
+def _sync_filesystem(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        check(LIBC.syncfs(fd), "syncfs", path)
+    finally:
+        os.close(fd)
