@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from skiff.engine import host
+from skiff.engine import fields, host
 from skiff.errors import InvalidInput
 
 MIN_MEMORY = 6 << 20
@@ -61,11 +61,11 @@ def _check_cpu(config: Mapping[str, Any], kernel: host.Limits) -> None:
 
 
 def complete(config: dict[str, Any]) -> None:
-    """Fill in what dockerd does: as much swap again as memory, and no pids limit for 0."""
+    """Fill in what dockerd does: as much swap again as memory, no pids limit and the default shm for 0."""
     if config["Memory"] > 0 and config["MemorySwap"] == 0:
         config["MemorySwap"] = 2 * config["Memory"]
-    if not config["PidsLimit"]:
-        config["PidsLimit"] = None
+    config["PidsLimit"] = config["PidsLimit"] or None
+    config["ShmSize"] = config["ShmSize"] or fields.HOST_CONFIG["ShmSize"].default
 
 
 def resources(config: Mapping[str, Any]) -> dict[str, Any]:

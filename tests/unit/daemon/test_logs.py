@@ -84,8 +84,8 @@ def test_a_tail_is_the_end_of_the_whole_whatever_the_lengths(lengths: list[int],
 def test_following_sees_what_is_appended_and_the_new_file_after_a_rotation(log: Path) -> None:
     async def main() -> list[int]:
         seen: list[int] = []
-        ended = False
-        async for _, text in logs.follow(str(log), logs.Query(tail=1), lambda: ended):
+        ended = asyncio.Event()
+        async for _, text in logs.follow(str(log), logs.Query(tail=1), ended.is_set):
             seen.append(int(text))
             if seen[-1] == 9:
                 with log.open("a") as file:
@@ -96,7 +96,7 @@ def test_following_sees_what_is_appended_and_the_new_file_after_a_rotation(log: 
                 log.rename(f"{log}.1")
                 log.write_text(line(12))
             elif seen[-1] == 12:
-                ended = True
+                ended.set()
         return seen
 
     assert asyncio.run(asyncio.wait_for(main(), 20)) == [9, 10, 11, 12]

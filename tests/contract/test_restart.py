@@ -1,0 +1,83 @@
+"""Containers outlive the daemon: killed or stopped, it finds them again, with their output and their exit status whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.contract.daemons import START_SECONDS, Daemon
+
+TICKING = "i=0; while [ $i -lt 30 ]; do echo $i; i=$((i+1)); sleep 0.1; done; exit 3"
+
+
+def run_detached(daemon: Daemon, name: str, script: str, *options: str) -> str:
+    done = daemon.skiff("run", "-d", "--network", "none", "--name", name, *options, "busybox", "sh", "-c", script)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_container_runs_on_and_nothing_of_it_is_lost(loaded: Daemon, number: signal.Signals) -> None:
+    name = f"on-{int(number)}"
+    run_detached(loaded, name, TICKING)
+    pid = loaded.client.call("GET", f"/containers/{name}/json")["State"]["Pid"]
+    loaded.kill(number)
+    os.kill(pid, 0)
+    loaded.start()
+    state = loaded.client.call("GET", f"/containers/{name}/json")["State"]
+    assert (state["Status"], state["Pid"]) == ("running", pid)
+    assert loaded.client.call("POST", f"/containers/{name}/wait")["StatusCode"] == 3
+    assert loaded.skiff("logs", name).stdout == "".join(f"{i}\n" for i in range(30))
+    loaded.client.call("DELETE", f"/containers/{name}")
+
+
+def test_an_end_that_the_daemon_was_not_there_for_is_recorded(loaded: Daemon) -> None:
+    run_detached(loaded, "missed", "sleep 0.5; echo last; exit 4")
+    pid = loaded.client.call("GET", "/containers/missed/json")["State"]["Pid"]
+    loaded.kill(signal.SIGKILL)
+    wait_until_gone(pid)
+    loaded.start()
+    assert loaded.client.call("POST", "/containers/missed/wait")["StatusCode"] == 4
+    state = loaded.client.call("GET", "/containers/missed/json")["State"]
+    assert (state["Status"], state["ExitCode"]) == ("exited", 4)
+    assert loaded.skiff("logs", "missed").stdout == "last\n"
+    loaded.client.call("DELETE", "/containers/missed")
+
+
+def test_one_that_removes_itself_is_removed_also_when_it_ended_unseen(loaded: Daemon) -> None:
+    run_detached(loaded, "passing", "sleep 0.3", "--rm")
+    pid = loaded.client.call("GET", "/containers/passing/json")["State"]["Pid"]
+    loaded.kill(signal.SIGKILL)
+    wait_until_gone(pid)
+    loaded.start()
+    wait_until(lambda: loaded.client.call("GET", "/containers/json?all=1") == [])
+
+
+def test_a_dead_shim_s_container_is_recorded_as_killed(loaded: Daemon) -> None:
+    identity = run_detached(loaded, "orphan", "sleep 1000")
+    pid = loaded.client.call("GET", "/containers/orphan/json")["State"]["Pid"]
+    shim = int(parent_of(pid))
+    os.kill(shim, signal.SIGKILL)
+    assert loaded.client.call("POST", f"/containers/{identity}/wait")["StatusCode"] == 137
+    wait_until_gone(pid)
+    loaded.client.call("DELETE", f"/containers/{identity}")
+
+
+def parent_of(pid: int) -> str:
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(line.split()[1] for line in file if line.startswith("PPid:"))
+
+
+def wait_until_gone(pid: int) -> None:
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
+
+
+def wait_until(holds: object) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    assert callable(holds)
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

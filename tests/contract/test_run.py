@@ -1,0 +1,170 @@
+"""Containers through both command lines, the real docker's and ours, against skiffd."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Callable, Iterator
+
+import pytest
+
+from tests.contract.daemons import BIN, Daemon
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(params=["docker", "skiff"])
+def cli(request: pytest.FixtureRequest, loaded: Daemon) -> Iterator[Cli]:
+    """Either command line; afterwards no container is left."""
+    chosen: Cli = getattr(loaded, request.param)
+    yield chosen
+    for container in loaded.client.call("GET", "/containers/json?all=1"):
+        loaded.client.call("DELETE", f"/containers/{container['Id']}?force=1")
+
+
+RUN = ("run", "--rm", "--network", "none")
+
+
+def test_output_streams_and_status_come_through(cli: Cli) -> None:
+    done = cli(*RUN, "busybox", "sh", "-c", "echo out; echo err >&2; exit 7")
+    assert (done.stdout, done.stderr, done.returncode) == ("out\n", "err\n", 7)
+
+
+def test_much_output_comes_whole(cli: Cli) -> None:
+    done = cli(*RUN, "busybox", "sh", "-c", "yes 0123456789 | head -n 200000")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "0123456789\n" * 200000
+
+
+def test_with_rm_nothing_is_left(cli: Cli, loaded: Daemon) -> None:
+    assert cli(*RUN, "--name", "gone", "busybox", "true").returncode == 0
+    assert loaded.client.call("GET", "/containers/json?all=1") == []
+    assert cli(*RUN, "--name", "gone", "busybox", "true").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "words"),
+    [
+        ("nosuch", 127, 'exec: "nosuch": executable file not found in $PATH'),
+        ("/etc/passwd", 126, "permission denied"),
+        ("/nosuch", 127, "no such file"),
+    ],
+)
+def test_what_cannot_be_executed_is_126_or_127(cli: Cli, loaded: Daemon, command: str, status: int, words: str) -> None:
+    done = cli(*RUN, "busybox", command)
+    assert done.returncode == status, done.stderr
+    assert words in done.stderr
+    assert loaded.client.call("GET", "/containers/json?all=1") == []
+
+
+def test_bridge_networking_is_refused_with_the_cure(cli: Cli) -> None:
+    done = cli("run", "--rm", "busybox", "true")
+    assert done.returncode == 125
+    assert "use --network none or --network host" in done.stderr
+
+
+def test_options_reach_the_container(cli: Cli) -> None:
+    script = "id -u; pwd; echo $A; hostname; cat /etc/hostname; touch /x 2>&1; cat /proc/self/status"
+    options = (
+        "-u",
+        "sailor",
+        "-w",
+        "/tmp",
+        "-e",
+        "A=b c",
+        "--hostname",
+        "box",
+        "--read-only",
+        "--security-opt",
+        "no-new-privileges",
+    )
+    done = cli(*RUN, *options, "busybox", "sh", "-c", script)
+    lines = done.stdout.splitlines()
+    assert lines[:5] == ["1000", "/tmp", "b c", "box", "box"], done.stderr
+    assert "Read-only file system" in lines[5]
+    assert "NoNewPrivs:\t1" in lines
+
+
+def test_a_memory_limit_is_enforced(cli: Cli) -> None:
+    done = cli(*RUN, "-m", "8m", "--memory-swap", "8m", "busybox", "sh", "-c", "x=$(yes | head -c 100000000); echo survived")
+    assert done.returncode == 137
+    assert "survived" not in done.stdout
+
+
+def test_the_host_network_is_the_host_s(cli: Cli) -> None:
+    done = cli("run", "--rm", "--network", "host", "busybox", "readlink", "/proc/self/ns/net")
+    assert done.stdout.strip() == os.readlink("/proc/self/ns/net")
+    done = cli(*RUN, "busybox", "readlink", "/proc/self/ns/net")
+    assert done.stdout.strip() != os.readlink("/proc/self/ns/net")
+
+
+def test_detached_listed_logged_stopped_removed(cli: Cli, loaded: Daemon) -> None:
+    done = cli("run", "-d", "--network", "none", "--name", "web", "busybox", "sh", "-c", "echo one; echo two >&2; exec sleep 1000")
+    assert len(done.stdout.strip()) == 64, done.stderr
+    assert "web" in cli("ps").stdout
+    assert cli("ps", "-q", "--no-trunc").stdout == done.stdout
+    follow = loaded.client.call("GET", "/containers/web/json")["State"]
+    assert (follow["Status"], follow["Running"]) == ("running", True)
+    assert follow["Pid"] > 0
+    assert cli("logs", "--tail", "1", "web").stderr + cli("logs", "web").stdout in ("two\none\n", "one\n")
+    assert cli("rm", "web").returncode == 1
+    assert cli("stop", "-t", "0", "web").stdout == "web\n"
+    assert "Exited (137)" in cli("ps", "-a").stdout
+    inspected = json.loads(cli("inspect", "web").stdout)[0]
+    assert inspected["State"]["ExitCode"] == 137
+    assert cli("rm", "web").stdout == "web\n"
+    assert cli("inspect", "web").returncode == 1
+
+
+def test_logs_follow_to_the_end(cli: Cli) -> None:
+    cli("run", "-d", "--network", "none", "--name", "slow", "busybox", "sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.2; done")
+    done = cli("logs", "-f", "-t", "slow")
+    assert [line.split()[1] for line in done.stdout.splitlines()] == ["1", "2", "3"]
+    assert all(line.split()[0].endswith("Z") for line in done.stdout.splitlines())
+
+
+def test_kill_sends_the_signal(cli: Cli, loaded: Daemon) -> None:
+    cli("run", "-d", "--network", "none", "--name", "k", "busybox", "sh", "-c", "trap 'exit 9' USR1; while :; do sleep 0.1; done")
+    assert cli("kill", "-s", "USR1", "k").returncode == 0
+    assert loaded.client.call("POST", "/containers/k/wait")["StatusCode"] == 9
+    refused = cli("kill", "k")
+    assert refused.returncode == 1
+    assert "is not running" in refused.stderr
+
+
+def test_signals_go_through_to_the_container(loaded: Daemon) -> None:
+    script = "trap 'echo caught; exit 5' TERM; echo ready; while :; do sleep 0.1; done"
+    environment = {**os.environ, "SKIFF_PYTHON": sys.executable}
+    command = [str(BIN / "skiff"), "-H", loaded.host, *RUN, "busybox", "sh", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == "caught\n"
+    assert process.returncode == 5
+
+
+def test_images_are_listed_and_cannot_go_while_used(cli: Cli, loaded: Daemon) -> None:
+    listed = cli("images")
+    assert listed.stdout.splitlines()[1].split()[:2] == ["busybox", "latest"]
+    cli("run", "-d", "--network", "none", "--name", "user", "busybox", "sleep", "1000")
+    refused = cli("rmi", "busybox")
+    assert refused.returncode == 1
+    assert "conflict: unable to remove repository reference" in refused.stderr
+
+
+def test_a_write_leaves_the_image_untouched(cli: Cli) -> None:
+    assert cli(*RUN, "busybox", "sh", "-c", "echo x > /etc/passwd; echo y > /new").returncode == 0
+    done = cli(*RUN, "busybox", "sh", "-c", "cat /etc/passwd; ls /")
+    assert "sailor" in done.stdout
+    assert "new" not in done.stdout.split()
+
+
+def test_a_name_can_be_used_once(cli: Cli) -> None:
+    cli("run", "-d", "--network", "none", "--name", "twin", "busybox", "sleep", "1000")
+    second = cli("run", "-d", "--network", "none", "--name", "twin", "busybox", "sleep", "1000")
+    assert second.returncode == 125
+    assert 'The container name "/twin" is already in use' in second.stderr
