@@ -99,7 +99,7 @@ def _major(host: "Host") -> int:
 def _note_reboot(mode: str, host: "Host") -> None:
     now = running()
     if mode == "disabled" and now != "disabled":
-        host.needs_reboot("SELinux is {} until this host is started anew".format(now))
+        host.needs_reboot("SELinux stays on until this host is started anew")
     if mode != "disabled" and now == "disabled" and "CONFIG_SECURITY_SELINUX=y" in read("/boot/config-" + os.uname().release):
         host.needs_reboot("SELinux is off until this host is started anew")
 

@@ -113,7 +113,7 @@ class Exchange:
 class Session:
     """A host as far as the agent sees one: its own directory and lock, and a PATH.
 
-    With `trap`, the agent is killed right before its nth write to the file system.
+    With `trap`, the agent is killed right before its nth write to the file system; `within` is put before its command line.
     """
 
     def __init__(self, root: Path, python: str = sys.executable, path: Optional[str] = None) -> None:
@@ -122,12 +122,14 @@ class Session:
         self.path = path or "/usr/sbin:/usr/bin:/sbin:/bin"
         self.stderr = ""
         self.trap: Optional[int] = None
+        self.within: Sequence[str] = ()
 
     def start(self, contents: Mapping[str, Content] = MappingProxyType({})) -> Exchange:
         """The agent, started as the bootstrap's shell starts it, its hello received."""
         program = bootstrap.program()
         code = STUB if self.trap is None else TRAP.format(count=self.trap) + STUB
         argv = [
+            *self.within,
             self.python,
             "-I",
             "-c",

@@ -54,8 +54,8 @@ save()
 
 RPM = """
 installed = state["installed"]
-if "-ql" in sys.argv:
-    sys.exit(0)
+if "-ql" in sys.argv or "--import" in sys.argv:
+    sys.exit("bad" in sys.argv[-1])
 names = words[1:] if "--qf" in sys.argv else words
 missing = 0
 for name in names:
@@ -69,6 +69,11 @@ sys.exit(missing)
 
 DNF = """
 verb, names = words[0], words[1:]
+if verb == "makecache":
+    folder = [word.partition("reposdir=")[2] for word in sys.argv if "reposdir=" in word][0]
+    name = [word.partition("=")[2] for word in sys.argv if word.startswith("--enablerepo=")][0]
+    text = open(os.path.join(folder, name + ".repo")).read()
+    sys.exit("Error: Failed to download metadata for repo" if "unreachable" in text else 0)
 if state["dnf_locked"]:
     state["dnf_locked"] -= 1
     save()

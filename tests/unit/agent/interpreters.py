@@ -12,7 +12,7 @@ from typing import Iterator, Mapping
 NAMES = tuple(f"python3.{minor}" for minor in range(6, 14))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def found() -> Mapping[str, str]:
     """The real path of an interpreter for each minor version that is here."""
     interpreters = {}

@@ -21,7 +21,9 @@ FILES = {"bin/run": b"#!/bin/sh\n", "pkg/__init__.py": b"x = 1\n", "pkg/deep/dat
 
 
 def test_unpacks_with_modes_links_and_no_litter(session: Session, root: Path) -> None:
-    session.apply([wire(Archive(str(root / "a"), tarball(FILES, {"pkg/up": "../bin/run"}), links={"bin/python": "/usr/bin/python3"}))])
+    session.apply(
+        [wire(Archive(str(root / "a"), tarball(FILES, {"pkg/up": "../bin/run"}), links={"bin/python": "/usr/bin/python3"}))]
+    )
     for name, text in FILES.items():
         assert (root / "a" / name).read_bytes() == text
     assert stat.S_IMODE((root / "a/bin/run").stat().st_mode) == 0o755

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -52,7 +53,10 @@ def test_handlers_run_once_at_their_roles_end(session: Session, root: Path) -> N
     names = ["x", "y", "z"]
     files = [wire(File(str(root / name), content("1"))) for name in names[:2]]
     other = wire(File(str(root / "z"), content("1")), role="other")
-    handlers = [handler(appends(root, "both"), [f"file:{root}/x", f"file:{root}/y"]), handler(appends(root, "never"), ["file:/none"])]
+    handlers = [
+        handler(appends(root, "both"), [f"file:{root}/x", f"file:{root}/y"]),
+        handler(appends(root, "never"), ["file:/none"]),
+    ]
     resources = [files[0], *handlers, files[1], wire(appends(root, "last")), other]
     plan, results, _ = session.apply(resources)
     assert [result["id"].partition(":")[2].rpartition("/")[2] for result in results] == ["x", "y", "last", "both", "never", "z"]
@@ -80,8 +84,6 @@ def test_a_child_left_running_holds_nobody_up(session: Session, root: Path) -> N
     assert done["changed"] == 1
     assert results[0]["seconds"] < 20
     Path(f"/proc/{(root / 'pid').read_text().strip()}/cmdline").read_bytes()
-    import os
-
     os.kill(int((root / "pid").read_text()), 9)
 
 

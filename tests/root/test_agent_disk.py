@@ -1,0 +1,67 @@
+"""A full or read-only file system: nothing half-written, the cause named, and the next run converges."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from fleet.content import Content
+from fleet.resources import Archive, File
+from tests.unit.agent.driver import Session
+from tests.unit.agent.fakes import FakeHost
+from tests.unit.agent.tarballs import tarball
+from tests.unit.agent.wanted import content, wire
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    return Session(tmp_path, path=FakeHost(tmp_path).path)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk_keeps_the_old_file(session: Session, small: Path) -> None:
+    (small / "x").write_text("old\n")
+    _, results, _ = session.apply([wire(File(str(small / "x"), Content.of(b"x" * (2 << 20))))])
+    error = results[0]["error"]
+    assert error["brief"] == f"no space left to write {small}/x"
+    assert f"{small} has " in error["details"]
+    assert os.listdir(small) == ["x"]
+    assert (small / "x").read_text() == "old\n"
+    session.apply([wire(File(str(small / "x"), content("fits\n")))])
+    assert (small / "x").read_text() == "fits\n"
+
+
+def test_full_disk_under_an_archive_leaves_nothing(session: Session, small: Path) -> None:
+    _, results, _ = session.apply([wire(Archive(str(small / "a"), tarball({"big": os.urandom(2 << 20)})))])
+    assert results[0]["error"]["brief"] == f"no space left to write {small}/a"
+    assert os.listdir(small) == []
+
+
+def test_full_disk_under_the_agents_own_directory(session: Session, small: Path, tmp_path: Path) -> None:
+    session.home = small / "home"
+    (small / "filler").write_bytes(b"x" * (1 << 20))
+    fatal = session.run("apply", [wire(File(str(tmp_path / "y"), content("y")))]).one("fatal")
+    assert fatal["error"]["brief"].startswith("no space left to write")
+    assert not (tmp_path / "y").exists()
+    (small / "filler").unlink()
+    session.apply([wire(File(str(tmp_path / "y"), content("y")))])
+    assert (tmp_path / "y").exists()
+
+
+def test_read_only(session: Session, small: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+    _, results, _ = session.apply([wire(File(str(small / "x"), content("x")))])
+    assert results[0]["error"]["brief"] == f"{small}/x is on a read-only file system"
