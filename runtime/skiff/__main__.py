@@ -1,13 +1,17 @@
 """Starts the command that a wrapper in bin/ names; finds the package beside itself, for -I -S leave sys.path bare."""
 
+import os
 import sys
 
 
 def main() -> int:
     """Put the package, and for the daemon its dependencies, on sys.path; then hand over."""
     root = __file__.rpartition("/skiff/")[0] or "."
-    sys.path.insert(0, root)
     command, arguments = sys.argv[1], sys.argv[2:]
+    if command == "skiffd":
+        # What it imports late, and the launchers it starts, are of this version, wherever /opt/skiff/current leads by then.
+        root = os.path.realpath(root)
+    sys.path.insert(0, root)
     if command == "skiffd":
         add_dependencies(root)
         from skiff.daemon.main import main as run
@@ -20,8 +24,6 @@ def main() -> int:
 
 def add_dependencies(root: str) -> None:
     """vendor/ in a bundle; in a checkout, which has none, the interpreter's own site-packages."""
-    import os
-
     vendor = f"{root}/vendor"
     if os.path.isdir(vendor):
         sys.path.insert(1, vendor)
