@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import configparser
 from types import ModuleType
 from typing import Any, Dict, List
 
 import pytest
 
 from fleet.resources import Archive, Command, File, Handler, Link, Module, Package, Selinux, Sysctl, Template, Unit
+from fleet.roles.loader import BUILT_IN
+from fleet.roles.templates import render
 from roles.firewall import role as firewall
 from roles.kernel import role as kernel
 from roles.packages import role as packages
@@ -115,6 +118,22 @@ def test_a_mirror_replaces_the_release_s_own_files(host: Dict[str, Any], mirror:
     assert isinstance(handler, Handler)
     assert isinstance(handler.resource, Command)
     assert handler.listens == tuple(one.id for one in templates)
+
+
+def test_a_repository_file_is_whole() -> None:
+    first = repositories.resources(facts(), variables(package_mirror="official"))[0]
+    assert isinstance(first, Template)
+    parsed = configparser.ConfigParser(interpolation=None)
+    parsed.read_string(render(BUILT_IN.parent / "templates" / "repositories", first.template, first.variables).decode())
+    assert parsed.sections() == ["baseos", "appstream", "crb"]
+    assert dict(parsed["crb"]) == {
+        "name": "CentOS Stream 9 - crb - official",
+        "baseurl": "https://mirror.stream.centos.org/9-stream/CRB/$basearch/os/",
+        "gpgcheck": "1",
+        "gpgkey": "file:///etc/pki/rpm-gpg/RPM-GPG-KEY-centosofficial",
+        "enabled": "0",
+    }
+    assert parsed["baseos"]["enabled"] == "1"
 
 
 def test_release_10_has_a_key_of_another_name() -> None:
