@@ -17,10 +17,13 @@ def layer(directory: Path, release: recipe.Release, python: str = "release") -> 
     ]
     links = dict(LINKS) if release.enterprise else {} if python == "none" else {"usr/bin/python3": recipe.HIDDEN_PYTHON}
 
+    # Before the build, for the cache has one lock.
+    repository = rpms.repository(directory, release.name) if release.enterprise else None
+
     def build(aside: Path, fd: int) -> None:
         _write(aside, release, links)
-        if installed:
-            _install(aside, rpms.repository(directory, release.name), installed, fd)
+        if repository:
+            _install(aside, repository, installed, fd)
 
     key = cache.digest(release, _files(release), links, installed, Path(__file__))
     return cache.obtain(directory, f"look-{release.name}", key, build)

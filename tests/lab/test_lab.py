@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.errors import FleetError, UsageError
-from fleet.lab import HostSpec, Lab, cgroups, interpreters, machine, mounts, recipe
+from fleet.lab import HostSpec, Lab, cgroups, interpreters, look, machine, mounts, recipe
 from fleet.lab import lab as labs
 from tests.lab.conftest import FreshHost, FullDisk
 
@@ -184,6 +184,15 @@ def test_wrong_wishes_are_told(lab: Lab) -> None:
         lab.up(1, el=6)
     with pytest.raises(UsageError, match="no host lab9"):
         lab.exec("lab9", ["true"])
+
+
+def test_looks_and_repositories_are_built_from_nothing(lab_machine: None, tmp_path: Path) -> None:
+    tree = look.layer(tmp_path, recipe.RELEASES["el8"])
+    assert (tree / "usr/libexec/platform-python").is_symlink()
+    bare = look.layer(tmp_path, recipe.RELEASES["el8"], "none")
+    assert not (bare / "usr/libexec/platform-python").is_symlink()
+    assert sorted(path.name.rpartition("-")[0] for path in tmp_path.glob("[!.]*")) == ["look-el8", "look-el8", "rpms-el8"]
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == [tmp_path / ".lock"]
 
 
 # What is left after a lab
