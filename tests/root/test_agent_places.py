@@ -14,7 +14,13 @@ from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import HEAD, FakeHost
 from tests.unit.agent.wanted import wire
 
-PLACES = {"/etc/sysctl.d": "sysctl.d", "/etc/modules-load.d": "modules-load.d", "/etc/selinux": "selinux", "/sys/fs": "sysfs"}
+PLACES = {
+    "/etc/sysctl.d": "sysctl.d",
+    "/etc/modules-load.d": "modules-load.d",
+    "/etc/selinux": "selinux",
+    "/sys/fs": "sysfs",
+    "/boot": "boot",
+}
 SETENFORCE = """
 words = sys.argv[1:]
 open("/sys/fs/selinux/enforce", "w").write(words[0])
@@ -44,7 +50,7 @@ def host(tmp_path: Path) -> FakeHost:
 def places(tmp_path: Path) -> Path:
     """Where the scratch directories are; /etc/selinux and /etc/yum.repos.d need not be on this machine."""
     scratch = tmp_path / "places"
-    for name in [*PLACES.values(), "yum.repos.d", "sysfs/selinux"]:
+    for name in [*PLACES.values(), "yum.repos.d", "sysfs/selinux", "boot/loader/entries"]:
         (scratch / name).mkdir(parents=True)
     return scratch
 
@@ -150,6 +156,7 @@ def test_selinux_disabled_goes_the_whole_way_and_says_reboot(session: Session, p
     plan, _, done = session.apply(wanted)
     assert plan["changes"] == []
     assert done["reboot"] == ["SELinux stays on until this host is started anew"]
+    (places / "boot" / "loader" / "entries" / "x.conf").write_text("options ro quiet selinux=0\n")
     _, results, _ = session.apply([wire(Selinux("enforcing"))])
     assert host.state["entries"] == ["ro quiet", "ro rescue"]
     assert written(places) == ["enforcing"]
