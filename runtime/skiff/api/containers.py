@@ -7,6 +7,7 @@ from typing import AsyncIterator
 from skiff.api import bodies, listing, messages, router, shapes
 from skiff.engine import engine, signals
 from skiff.engine.container import State
+from skiff.errors import NotFound
 
 NOT_MODIFIED = messages.Response(304)
 NO_CONTENT = messages.Response(204)
@@ -67,8 +68,13 @@ class ContainerRoutes:
 
     async def kill(self, request: messages.Request) -> messages.Answer:
         """Send a signal."""
+        name = request.parameters["name"]
         number = signals.number(request.query.get("signal") or "SIGKILL")
-        await self._engine.lifecycle.kill(self._engine.containers.find(request.parameters["name"]), number)
+        try:
+            container = self._engine.containers.find(name)
+        except NotFound as error:
+            raise NotFound(f"Cannot kill container: {name}: {error}") from None
+        await self._engine.lifecycle.kill(container, number, name)
         return NO_CONTENT
 
     async def wait(self, request: messages.Request) -> messages.Answer:

@@ -7,7 +7,10 @@ from typing import Any, AsyncIterator
 from skiff.api import bodies, messages, router
 from skiff.engine import engine, logs
 from skiff.engine.images import Image
-from skiff.errors import SkiffError
+from skiff.errors import NotFound, SkiffError
+
+# Fields that API 1.41 has, of times when images were committed containers.
+_RETIRED = {"Container": "", "ContainerConfig": None}
 
 
 class ImageRoutes:
@@ -32,7 +35,11 @@ class ImageRoutes:
     async def inspect(self, request: messages.Request) -> messages.Answer:
         """All that is known of one."""
         name = request.parameters["name"]
-        return messages.json_response(_inspect(await self._engine.images.resolve(name)))
+        try:
+            shown = await self._engine.images.inspect(name)
+        except NotFound as error:
+            raise NotFound(f"no such image: {name}: {error}") from None
+        return messages.json_response({**_RETIRED, "VirtualSize": shown["Size"], **shown})
 
     async def load(self, request: messages.Request) -> messages.Answer:
         """Load an archive; what happens is told as it does, an error too, for by then the head has gone out."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from skiff.api import connection, router, system
+from skiff.api import connection, containers, images, output, router, system
 from skiff.engine import engine
 
 
 class Server:
     """Serves an engine's API until closed."""
 
-    def __init__(self, containers: engine.Engine) -> None:
+    def __init__(self, served: engine.Engine) -> None:
         self._router = router.Router()
-        system.register(self._router, containers)
+        system.register(self._router, served)
+        for part in (containers.ContainerRoutes(served), output.OutputRoutes(served), images.ImageRoutes(served)):
+            part.register(self._router)
         self._servers: list[asyncio.AbstractServer] = []
         self._connections: set[asyncio.Task[None]] = set()
 

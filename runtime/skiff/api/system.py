@@ -26,7 +26,7 @@ RUNTIME = "skiff-oci"
 NO_COMMIT = {"ID": "", "Expected": ""}
 
 
-def register(routes: router.Router, containers: engine.Engine) -> None:
+def register(routes: router.Router, served: engine.Engine) -> None:
     """Add the routes of this module."""
 
     @routes.route("GET", "/_ping")
@@ -43,7 +43,7 @@ def register(routes: router.Router, containers: engine.Engine) -> None:
 
     @routes.route("GET", "/info")
     async def info(_request: messages.Request) -> messages.Response:
-        document = await asyncio.get_running_loop().run_in_executor(None, info_document, containers)
+        document = await asyncio.get_running_loop().run_in_executor(None, info_document, served)
         return messages.json_response({**document, "NGoroutines": len(asyncio.all_tasks())})
 
 
@@ -77,14 +77,14 @@ def version_document() -> dict[str, Any]:
     }
 
 
-def info_document(containers: engine.Engine) -> dict[str, Any]:
+def info_document(served: engine.Engine) -> dict[str, Any]:
     """Docker's SystemInfo of API 1.41, but for what only the event loop knows."""
-    settings = containers.settings
+    settings = served.settings
     release = host.os_release()
     return {
-        "ID": containers.identity,
-        **_counts(containers),
-        **_storage(containers),
+        "ID": served.identity,
+        **_counts(served),
+        **_storage(served),
         "Plugins": {"Volume": [], "Network": ["host", "null"], "Authorization": None, "Log": ["json-file"]},
         **_kernel(),
         "Debug": settings.debug,
@@ -134,26 +134,26 @@ _NO_SWARM = {
 }
 
 
-def _counts(containers: engine.Engine) -> dict[str, int]:
-    running, paused, stopped = containers.counts()
+def _counts(served: engine.Engine) -> dict[str, int]:
+    running, paused, stopped = served.containers.counts()
     return {
         "Containers": running + paused + stopped,
         "ContainersRunning": running,
         "ContainersPaused": paused,
         "ContainersStopped": stopped,
-        "Images": containers.image_count(),
+        "Images": served.images.count(),
     }
 
 
-def _storage(containers: engine.Engine) -> dict[str, Any]:
+def _storage(served: engine.Engine) -> dict[str, Any]:
     status = [
-        ["Backing Filesystem", containers.backing_filesystem],
-        ["Supports d_type", "true" if containers.supports_d_type else "false"],
+        ["Backing Filesystem", served.backing_filesystem],
+        ["Supports d_type", "true" if served.supports_d_type else "false"],
     ]
     return {
-        "Driver": containers.settings.storage_driver,
+        "Driver": served.settings.storage_driver,
         "DriverStatus": status,
-        "DockerRootDir": containers.settings.data_root,
+        "DockerRootDir": served.settings.data_root,
     }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Iterator, Mapping, Optional, Sequence
+from typing import Any, Iterator, Mapping, Optional
 
 from skiff.engine import create, names, records, status
 from skiff.engine.container import Container, Record, now
-from skiff.engine.images import Images
+from skiff.engine.images import Images, Use
 from skiff.engine.settings import Settings
 from skiff.errors import Conflict, NotFound
 
@@ -94,6 +94,11 @@ class Containers:
         del self._by_id[container.record.id]
         del self._ids_by_name[container.record.name]
 
-    def using_image(self, image_id: str) -> Sequence[Container]:
-        """The containers made from an image."""
-        return [container for container in self._by_id.values() if container.record.image == image_id]
+    def uses_of_images(self) -> Mapping[str, Use]:
+        """For each image that is used, a container that uses it: one that runs, if there is any."""
+        uses: dict[str, Use] = {}
+        for container in self._by_id.values():
+            known = uses.get(container.record.image)
+            if known is None or (container.alive and not known.running):
+                uses[container.record.image] = Use(container.record.id, container.alive)
+        return uses

@@ -5,24 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import uuid
+from typing import Mapping, Sequence
 
-from skiff.engine import filesystem
+from skiff.engine import containers, filesystem, images, launching, lifecycle, records
 from skiff.engine.settings import Settings
 from skiff.errors import SkiffError
 
 FORMAT = "1"
+LOG = logging.getLogger("skiff.engine")
 
 
 class Engine:
     """An engine on one data root.
 
-    On disk, below the data root:
+    On disk, below the data root, beside what the parts draw for themselves:
         format       number of this layout; a root of another number is refused
         engine-id    this engine's identity, made once
         lock         flock held by the one daemon that uses the root
     """
+
+    containers: containers.Containers
+    images: images.Images
+    lifecycle: lifecycle.Lifecycle
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -30,15 +37,20 @@ class Engine:
         self.backing_filesystem = ""
         self.supports_d_type = False
         self._lock = -1
+        self._launching = launching.Launching(settings.exec_root)
 
     async def open(self) -> None:
-        """Take the data root, alone."""
-        await asyncio.get_running_loop().run_in_executor(None, self._take_root)
+        """Take the data root, alone; meet the containers that run on from before."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._open_root)
+        self.lifecycle = lifecycle.Lifecycle(self.containers, self.images, self._launching, self.settings.exec_root)
+        await self._launching.open()
+        await self.lifecycle.recover()
 
-    def _take_root(self) -> None:
-        root = self.settings.data_root
-        os.makedirs(root, mode=0o711, exist_ok=True)
-        os.makedirs(self.settings.exec_root, mode=0o711, exist_ok=True)
+    def _open_root(self) -> None:
+        root, exec_root = self.settings.data_root, self.settings.exec_root
+        for directory in (root, exec_root, os.path.join(exec_root, "shims"), os.path.join(exec_root, "containers")):
+            os.makedirs(directory, mode=0o711, exist_ok=True)
         self._lock = _take_lock(os.path.join(root, "lock"), root)
         found = _read_or_make(os.path.join(root, "format"), FORMAT)
         if found != FORMAT:
@@ -46,20 +58,33 @@ class Engine:
         self.identity = _read_or_make(os.path.join(root, "engine-id"), str(uuid.uuid4()))
         self.backing_filesystem = filesystem.name(root)
         self.supports_d_type = filesystem.supports_d_type(root)
+        self.images = images.Images(root)
+        self.containers = containers.Containers(records.Records(root), self.images)
+        self.containers.load()
+        self.images.recover([container.record.id for container in self.containers])
 
     async def close(self) -> None:
-        """Let go of the data root; containers run on."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        """Let go of the data root; containers run on, unless live-restore was turned off."""
+        if self._lock < 0:
+            return
+        if not self.settings.live_restore:
+            await self._stop_all()
+        await self.lifecycle.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._launching.close)
+        os.close(self._lock)
+        self._lock = -1
 
-    def counts(self) -> tuple[int, int, int]:
-        """Containers that run, are paused, are stopped."""
-        return 0, 0, 0
+    async def _stop_all(self) -> None:
+        seconds = self.settings.shutdown_timeout
+        alive = [container for container in self.containers if container.alive]
+        results = await asyncio.gather(*(self.lifecycle.stop(one, seconds) for one in alive), return_exceptions=True)
+        for container, result in zip(alive, results):
+            if isinstance(result, BaseException):
+                LOG.error("container %s could not be stopped: %s", container.record.short_id, result)
 
-    def image_count(self) -> int:
-        """Images that are stored."""
-        return 0
+    async def remove_image(self, reference: str, force: bool) -> Sequence[Mapping[str, str]]:
+        """Take a name from an image, or remove it; refused while a container needs it."""
+        return await self.images.remove(reference, force, self.containers.uses_of_images())
 
 
 def _take_lock(path: str, root: str) -> int:

@@ -32,11 +32,17 @@ class Launching:
         self._sequence = 0
 
     async def open(self) -> None:
-        """Start the launcher before the first container wants it."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._spawn)
+        """Start the launcher before the first container wants it; if that fails, the first container tries again."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._spawn)
+        except SkiffError as error:
+            LOG.error("%s", error)
 
     def _spawn(self) -> socket.socket:
-        self._socket = client.spawn(self._exec_root)
+        try:
+            self._socket = client.spawn(self._exec_root)
+        except (OSError, EOFError) as error:
+            raise SkiffError(f"the launcher did not start: {error}") from error
         return self._socket
 
     async def create(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -55,7 +61,10 @@ class Launching:
             except (OSError, EOFError) as error:
                 LOG.warning("the launcher has died (%s); starting another, containers run on", error)
                 self._socket.close()
-        return client.request(self._spawn(), message)
+        try:
+            return client.request(self._spawn(), message)
+        except (OSError, EOFError) as error:
+            raise SkiffError(f"the launcher died on the request: {error}") from error
 
     def close(self) -> None:
         """End the launcher, which leaves its shims alone."""

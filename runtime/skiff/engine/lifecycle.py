@@ -139,10 +139,12 @@ class Lifecycle:
         if container.record.host_config["AutoRemove"]:
             await self._remove_stopped(container)
 
-    async def kill(self, container: Container, number: int) -> None:
-        """Send a signal to its first process."""
+    async def kill(self, container: Container, number: int, called: str = "") -> None:
+        """Send a signal to its first process; `called` is what the client called it."""
         if not container.alive:
-            raise Conflict(f"Cannot kill container: {container.record.name}: Container {container.record.id} is not running")
+            raise Conflict(
+                f"Cannot kill container: {called or container.record.name}: Container {container.record.id} is not running"
+            )
         try:
             await shims.ask(self._socket(container), "kill", signal=number, all=False)
         except shims.ShimGone:
