@@ -1,0 +1,145 @@
+"""The launcher's process: waits for create requests with everything loaded, and forks a shim for each."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import socket
+import traceback
+
+from skiff.errors import SkiffError
+from skiff.launcher.client import LAUNCHER_FD, MAX_MESSAGE
+from skiff.linux import prctl
+from skiff.shim import main as shim
+from skiff.shim import remains
+from skiff.shim.loop import READ, Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+VERSION = 1
+
+
+def main(arguments: list[str]) -> int:
+    """`launcher EXEC_ROOT`, with the socket as descriptor 3."""
+    if len(arguments) != 1:
+        raise SystemExit("usage: launcher EXEC_ROOT (started by skiffd, with a socket as descriptor 3)")
+    if os.fork():
+        # The caller waits for this process, so that the one that stays is nobody's zombie.
+        os._exit(0)
+    os.setsid()
+    os.chdir("/")
+    prctl.set_name(b"skiff-launcher")
+    for signal_number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(signal_number, signal.SIG_IGN)
+    os.makedirs(f"{arguments[0]}/shims", mode=0o711, exist_ok=True)
+    gc.collect()
+    gc.freeze()
+    Launcher(socket.socket(fileno=LAUNCHER_FD), arguments[0]).run()
+    return 0
+
+
+class _Pending:
+    """A shim that has not answered yet."""
+
+    def __init__(self, sequence: object) -> None:
+        self.sequence = sequence
+        self.data = b""
+
+
+class Launcher:
+    """Until the other end of the socket is closed."""
+
+    def __init__(self, sock: socket.socket, exec_root: str) -> None:
+        self._sock = sock
+        self._exec_root = exec_root
+        self._loop = Loop()
+        self._shims: dict[int, str] = {}
+        self._pending: dict[int, _Pending] = {}
+
+    def run(self) -> None:
+        """Serve."""
+        woken, wakes = os.pipe()
+        for fd in (woken, wakes):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+        def child_ended(_: int) -> None:
+            os.read(woken, 4096)
+            self._reap()
+
+        self._loop.watch(woken, READ, child_ended)
+        self._loop.watch(self._sock.fileno(), READ, self._asked)
+        self._loop.run()
+
+    def _asked(self, _: int) -> None:
+        try:
+            data = self._sock.recv(MAX_MESSAGE)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._loop.stop()
+            return
+        sequence = None
+        try:
+            message = json.loads(data)
+            sequence = message["seq"]
+            if message.get("op") != "create" or message.get("v") != VERSION:
+                raise SkiffError(f"unknown request {message.get('op')!r} of version {message.get('v')!r}: this launcher knows create, {VERSION}")
+            self._create(sequence, message)
+        except (SkiffError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self._reply(sequence, shim.refusal(error))
+
+    def _create(self, sequence: object, message: dict[str, Any]) -> None:
+        answer, answers = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            shim.run(message, self._exec_root, answers)
+        os.close(answers)
+        self._shims[pid] = str(message.get("id"))
+        self._pending[answer] = _Pending(sequence)
+        self._loop.watch(answer, READ, lambda _: self._answered(answer))
+
+    def _answered(self, fd: int) -> None:
+        pending = self._pending[fd]
+        data = os.read(fd, MAX_MESSAGE)
+        if data:
+            pending.data += data
+            return
+        self._loop.forget(fd)
+        os.close(fd)
+        del self._pending[fd]
+        try:
+            reply = json.loads(pending.data)
+        except ValueError:
+            reply = shim.refusal(SkiffError("the shim died while it created the container"))
+        self._reply(pending.sequence, reply)
+
+    def _reply(self, sequence: object, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):  # nobody is left to hear; the socket's end of file stops the loop
+            self._sock.send(json.dumps({"seq": sequence, **message}).encode())
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            identity = self._shims.pop(pid, None)
+            if identity is not None and status != 0:
+                self._bury(identity)
+
+    def _bury(self, identity: str) -> None:
+        """A shim was killed: its container goes with it."""
+        try:
+            remains.clear(self._exec_root, identity)
+        except (SkiffError, OSError):
+            with open(f"{self._exec_root}/shims/{identity}.crash", "w", encoding="utf-8") as file:
+                traceback.print_exc(file=file)

@@ -1,0 +1,113 @@
+"""The state of containers on disk, which survives any kill.
+
+    <root>/<id>/state.json    written aside and renamed; runtime state, so not synced
+    <root>/<id>/lock          held (flock) by whoever changes the container; the kernel lets go of a dead holder's
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+
+from skiff.errors import Conflict, InvalidInput, NotFound
+from skiff.linux import processes
+from skiff.oci import status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+MAX_ID = 1024
+_ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+
+
+def check_id(identity: str) -> str:
+    """An identity that is safe as a name on disk."""
+    if not identity or len(identity) > MAX_ID or not set(identity) <= _ALLOWED or identity in (".", ".."):
+        raise InvalidInput(f"invalid container id {identity!r}: use letters, digits and _+-.")
+    return identity
+
+
+class Store:
+    """All containers below one root."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def directory(self, identity: str) -> str:
+        """A container's directory."""
+        return f"{self.root}/{check_id(identity)}"
+
+    def add(self, identity: str) -> None:
+        """Take the identity; Conflict if another has it."""
+        os.makedirs(self.root, mode=0o711, exist_ok=True)
+        try:
+            os.mkdir(self.directory(identity), 0o711)
+        except FileExistsError:
+            raise Conflict(f"container with id exists: {identity}: delete it first") from None
+
+    def save(self, identity: str, state: dict[str, Any]) -> None:
+        """Replace the state whole."""
+        path = f"{self.directory(identity)}/state.json"
+        replace(path, json.dumps(state))
+
+    def load(self, identity: str) -> dict[str, Any]:
+        """The state; its status is what the process tells by now."""
+        try:
+            with open(f"{self.directory(identity)}/state.json", "rb") as file:
+                state: dict[str, Any] = json.loads(file.read())
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound(f"container does not exist: {identity}") from None
+        if state["started"] is None or processes.start_time(state["pid"]) != state["started"]:
+            state["status"] = status.STOPPED
+        return state
+
+    def identities(self) -> list[str]:
+        """All, in order."""
+        try:
+            return sorted(name for name in os.listdir(self.root) if os.path.exists(f"{self.root}/{name}/state.json"))
+        except FileNotFoundError:
+            return []
+
+    @contextlib.contextmanager
+    def lock(self, identity: str) -> Iterator[None]:
+        """Nobody else changes the container meanwhile."""
+        try:
+            fd = os.open(f"{self.directory(identity)}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            raise NotFound(f"container does not exist: {identity}") from None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def remove(self, identity: str) -> None:
+        """Give the identity back; one that is not there is given back already."""
+        shutil.rmtree(self.directory(identity), ignore_errors=True)
+
+
+def replace(path: str, text: str) -> None:
+    """Write a file aside and rename it into place."""
+    aside = f"{path}.{os.getpid()}"
+    with open(aside, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.rename(aside, path)
+
+
+def record(identity: str, pid: int, bundle: str, cgroup: str, annotations: dict[str, str]) -> dict[str, Any]:
+    """What state.json holds for a container just created; `started` is init's start time in clock ticks."""
+    return {
+        "ociVersion": "1.0.2",
+        "id": identity,
+        "status": status.CREATED,
+        "pid": pid,
+        "started": processes.start_time(pid),
+        "bundle": bundle,
+        "cgroup": cgroup,
+        "annotations": annotations,
+    }

@@ -1,0 +1,92 @@
+"""Docker's json-file log: a JSON object a line, cut at 16 KiB, rotated by size.
+
+    <path>  <path>.1  ...  <path>.<max-file - 1>    newest first
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from json.encoder import encode_basestring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+LINE_LIMIT = 16 * 1024
+NANOSECONDS = 1_000_000_000
+
+
+def timestamp(nanoseconds: int) -> str:
+    """RFC 3339 with nanoseconds, in UTC."""
+    seconds, rest = divmod(nanoseconds, NANOSECONDS)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09d}Z"
+
+
+class JsonFile:
+    """One container's log."""
+
+    def __init__(self, path: str, max_size: int | None = None, max_file: int | None = None) -> None:
+        self._path = path
+        self._max_size = max_size or 0
+        self._max_file = max_file or 1
+        self._pending = {"stdout": b"", "stderr": b""}
+        self._open()
+
+    def _open(self) -> None:
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._size = os.fstat(self._fd).st_size
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Log the whole lines; what has no end yet waits for it, up to the limit."""
+        data = self._pending[stream] + data
+        entries = []
+        while True:
+            end = data.find(b"\n", 0, LINE_LIMIT) + 1
+            if not end:
+                if len(data) < LINE_LIMIT:
+                    break
+                end = LINE_LIMIT
+            entries.append(data[:end])
+            data = data[end:]
+        self._pending[stream] = data
+        if entries:
+            self._append(stream, entries)
+
+    def flush(self, stream: str) -> None:
+        """At the end of a stream: log what has no newline."""
+        rest, self._pending[stream] = self._pending[stream], b""
+        if rest:
+            self._append(stream, [rest])
+
+    def _append(self, stream: str, entries: list[bytes]) -> None:
+        tail = f',"stream":"{stream}","time":"{timestamp(time.time_ns())}"}}\n'
+        lines = [f'{{"log":{encode_basestring(entry.decode("utf-8", "replace"))}{tail}'.encode() for entry in entries]
+        if not self._max_size:
+            os.write(self._fd, b"".join(lines))
+            return
+        for line in lines:
+            if self._size >= self._max_size:
+                self._rotate()
+            self._size += os.write(self._fd, line)
+
+    def _rotate(self) -> None:
+        os.close(self._fd)
+        for number in range(self._max_file - 1, 0, -1):
+            older = self._path if number == 1 else f"{self._path}.{number - 1}"
+            if os.path.exists(older):
+                os.rename(older, f"{self._path}.{number}")
+        if self._max_file == 1:
+            os.truncate(self._path, 0)
+        self._open()
+
+    def close(self) -> None:
+        """After the last line."""
+        os.close(self._fd)
+
+
+def from_request(log: dict[str, Any]) -> JsonFile | None:
+    """The log that a create request asks for."""
+    if log.get("driver") != "json-file" or not log.get("path"):
+        return None
+    return JsonFile(log["path"], log.get("max-size"), log.get("max-file"))

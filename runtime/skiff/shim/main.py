@@ -1,0 +1,167 @@
+"""The shim's process, forked by the launcher: creates the container, says how that went, then keeps it until deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import socket
+import traceback
+
+from skiff.cgroup.manager import open_manager
+from skiff.errors import InvalidInput, SkiffError
+from skiff.linux import prctl, processes
+from skiff.oci import bundle
+from skiff.oci.create import create
+from skiff.oci.store import Store, check_id, record
+from skiff.shim import exit as ending
+from skiff.shim import jsonfile, remains
+from skiff.shim.loop import READ, Loop
+from skiff.shim.stdio import Stdio
+from skiff.shim.supervisor import Container, Supervisor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+BACKLOG = 64
+
+
+def run(request: dict[str, Any], exec_root: str, reply: int) -> NoReturn:
+    """Never returns; `reply` is a pipe to the launcher for one answer."""
+    code = 1
+    try:
+        _detach(reply)
+        shim = _Shim(request, exec_root)
+        try:
+            container = shim.create()
+        except (SkiffError, OSError) as error:
+            _answer(reply, refusal(error))
+        else:
+            try:
+                _answer(reply, {"ok": True, "pid": container.created.pid, "shim": os.getpid()})
+            except OSError:
+                # Nobody knows of the container, so nobody would ever delete it.
+                remains.clear(exec_root, shim.identity)
+            else:
+                shim.serve(container)
+        code = 0
+    except BaseException:  # noqa: BLE001  # a fork must not return into the launcher's loop; the reason goes to a file
+        with open(f"{exec_root}/shims/{request.get('id')}.crash", "w", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+    finally:
+        os._exit(code)
+
+
+def _detach(reply: int) -> None:
+    """From the launcher: its session, its descriptors, its children."""
+    os.setsid()
+    prctl.prctl(prctl.PR_SET_CHILD_SUBREAPER, 1)
+    prctl.set_name(b"skiff-shim")
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    signal.set_wakeup_fd(-1)
+    processes.close_all_but((reply,))
+    os.chdir("/")
+    os.umask(0o022)
+
+
+def _answer(reply: int, message: dict[str, Any]) -> None:
+    os.write(reply, json.dumps(message).encode())
+    os.close(reply)
+
+
+def refusal(error: Exception) -> dict[str, Any]:
+    """An error as the protocol tells it."""
+    number, step = getattr(error, "errno", None) or 0, getattr(error, "step", "create")
+    return {"ok": False, "error": {"step": step, "errno": number, "message": str(error)}}
+
+
+class _Shim:
+    """The parts that a create request makes."""
+
+    def __init__(self, request: dict[str, Any], exec_root: str) -> None:
+        self._request = request
+        self._exec_root = exec_root
+        self.identity = check_id(str(request.get("id")))
+        self._store = Store(f"{exec_root}/oci")
+
+    def create(self) -> Container:
+        """All of it, or an error and nothing."""
+        request = self._request
+        directory = os.path.abspath(str(request["bundle"]))
+        spec = bundle.load(directory)
+        wanted = request.get("cgroup") or {}
+        if wanted.get("driver", "cgroupfs") != "cgroupfs":
+            raise InvalidInput(f"cgroup driver {wanted['driver']!r}: only cgroupfs is supported by this version")
+        path = wanted.get("path") or f"/skiff.slice/{self.identity}"
+        remains.clear(self._exec_root, self.identity)
+        ending.forget(self._exec_root, self.identity)
+        self._store.add(self.identity)
+        try:
+            return self._make(spec, directory, path)
+        except BaseException:
+            self._undo()
+            raise
+
+    def _undo(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self._exec_root}/shims/{self.identity}.sock")
+        self._store.remove(self.identity)
+
+    def _make(self, spec: Any, directory: str, path: str) -> Container:
+        request = self._request
+        log = jsonfile.from_request(request.get("log") or {})
+        stdio = Stdio(bool(request.get("stdin")))
+        cgroup = open_manager(path)
+        self._listener = self._listen()
+        made = create(spec, directory, request.get("mounts") or [], cgroup, stdio.theirs, os.pipe())
+        stdio.close_theirs()
+        state = record(self.identity, made.pid, directory, path, spec.get("annotations") or {})
+        shim = os.getpid()
+        self._store.save(self.identity, {**state, "shim": shim, "shim_started": processes.start_time(shim)})
+        return Container(self.identity, self._exec_root, spec["process"]["args"], made, cgroup, stdio, log, self._store)
+
+    def _listen(self) -> socket.socket:
+        directory = f"{self._exec_root}/shims"
+        os.makedirs(directory, mode=0o711, exist_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        listener.bind(f"{directory}/{self.identity}.sock")
+        os.umask(before)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+        return listener
+
+    def serve(self, container: Container) -> None:
+        """Until the container is deleted."""
+        gc.collect()
+        gc.freeze()
+        loop = Loop()
+        supervisor = Supervisor(loop, container)
+        woken, wakes = os.pipe()
+        for fd in (woken, wakes):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+        def child_ended(_: int) -> None:
+            os.read(woken, 4096)
+            supervisor.reap()
+
+        def client_came(_: int) -> None:
+            try:
+                sock, _address = self._listener.accept()
+            except OSError:
+                return
+            supervisor.accept(sock)
+
+        loop.watch(woken, READ, child_ended)
+        loop.watch(self._listener.fileno(), READ, client_came)
+        supervisor.reap()
+        loop.run()
+
+

@@ -1,0 +1,48 @@
+"""Clears away what a dead shim left: the container it kept is killed, as 137, and nothing of it stays but its exit record."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from skiff.cgroup.manager import open_manager
+from skiff.errors import Conflict, NotFound
+from skiff.linux import processes
+from skiff.oci.store import Store
+from skiff.shim import exit as ending
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def clear(exec_root: str, identity: str) -> dict[str, Any] | None:
+    """The exit record if there was something to clear; Conflict if the shim lives."""
+    store = Store(f"{exec_root}/oci")
+    try:
+        state = store.load(identity)
+    except NotFound:
+        store.remove(identity)
+        _unlink(exec_root, identity)
+        return None
+    if state["shim"] != os.getpid() and processes.start_time(state["shim"]) == state["shim_started"]:
+        raise Conflict(f"container {identity} has a shim already")
+    cgroup = open_manager(state["cgroup"])
+    oom = cgroup.oom_kills() > 0
+    cgroup.kill(processes.SIGKILL)
+    if processes.start_time(state["pid"]) == state["started"]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(state["pid"], processes.SIGKILL)
+    cgroup.delete()
+    record = ending.load(exec_root, identity)
+    if record is None:
+        record = ending.document(ending.KILLED, processes.SIGKILL, oom)
+        ending.save(exec_root, identity, record)
+    store.remove(identity)
+    _unlink(exec_root, identity)
+    return record
+
+
+def _unlink(exec_root: str, identity: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{exec_root}/shims/{identity}.sock")

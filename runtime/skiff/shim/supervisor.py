@@ -1,0 +1,249 @@
+"""The life of one container as its shim sees it: what is asked of it, what it says, and its end."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from skiff.errors import Conflict, InvalidInput
+from skiff.linux import processes
+from skiff.oci import failure, status
+from skiff.oci.create import open_gate
+from skiff.shim import exit as ending
+from skiff.shim.connection import Connection
+from skiff.shim.jsonfile import timestamp
+from skiff.shim.stdio import Input, Output
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
+
+    from skiff.cgroup.manager import CgroupManager
+    from skiff.oci.create import Created
+    from skiff.oci.store import Store
+    from skiff.shim.jsonfile import JsonFile
+    from skiff.shim.loop import Loop
+    from skiff.shim.stdio import Stdio
+
+PROTOCOL = 1
+# How long to wait for the end of output that a process outside the container holds open.
+DRAIN_SECONDS = 2.0
+
+
+class Container:
+    """What the shim was given."""
+
+    __slots__ = ("args", "cgroup", "created", "exec_root", "identity", "log", "stdio", "store")
+
+    def __init__(
+        self, identity: str, exec_root: str, args: list[str], created: Created, cgroup: CgroupManager, stdio: Stdio,
+        log: JsonFile | None, store: Store,
+    ) -> None:  # fmt: skip
+        self.identity, self.exec_root, self.args = identity, exec_root, args
+        self.created, self.cgroup, self.stdio, self.log, self.store = created, cgroup, stdio, log, store
+
+
+class Supervisor:
+    """Answers clients, hands on output, records the exit."""
+
+    def __init__(self, loop: Loop, container: Container) -> None:
+        self.loop = loop
+        self._container = container
+        self._status: str = status.CREATED
+        self._started: str | None = None
+        self._exit: dict[str, Any] | None = None
+        self._reaped: int | None = None
+        self._start_failed: int | None = None
+        self._connections: list[Connection] = []
+        self._waiting: list[Connection] = []
+        self._deleting: list[Connection] = []
+        self._stdin = Input(loop, container.stdio.stdin, self._stdin_relieved)
+        self._outputs = {
+            name: Output(loop, fd, lambda data, n=number, s=name: self._said(n, s, data), lambda s=name: self._silent(s))
+            for number, name, fd in ((1, "stdout", container.stdio.stdout), (2, "stderr", container.stdio.stderr))
+        }
+
+    # Clients.
+
+    def accept(self, sock: socket.socket) -> None:
+        """A new client: it is told how things stand."""
+        connection = Connection(sock, self)
+        self._connections.append(connection)
+        connection.answer({"shim": PROTOCOL, **self._state()})
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "id": self._container.identity,
+            "pid": self._container.created.pid if self._exit is None else 0,
+            "status": self._status,
+            "started": self._started,
+            "exit": self._exit,
+        }
+
+    def handle(self, connection: Connection, message: dict[str, Any]) -> None:
+        """One request."""
+        op = message.get("op")
+        if op == "start":
+            self._start()
+            connection.answer({"ok": True, "started": self._started})
+        elif op == "kill":
+            self._kill(message.get("signal", processes.SIGTERM), bool(message.get("all")))
+            connection.answer({"ok": True})
+        elif op == "state":
+            connection.answer({"ok": True, **self._state()})
+        elif op == "wait":
+            self._wait(connection)
+        elif op == "attach":
+            connection.attach(message)
+            if self._exit is not None:
+                connection.end()
+        elif op == "delete":
+            self._delete(connection, bool(message.get("force")))
+        else:
+            raise InvalidInput(f"unknown operation {op!r}: this shim speaks protocol {PROTOCOL}")
+
+    def dropped(self, connection: Connection) -> None:
+        """A client has gone."""
+        for connections in (self._connections, self._waiting, self._deleting):
+            if connection in connections:
+                connections.remove(connection)
+        self.relieved()
+
+    # Operations.
+
+    def _start(self) -> None:
+        status.require("start", self._container.identity, self._status)
+        # From here on nothing blocked: the gate is a pipe, and exec ends at once.
+        self._started = timestamp(time.time_ns())
+        try:
+            open_gate(self._container.created, self._container.args)
+        except failure.CreateError as error:
+            self._start_failed = 127 if error.errno == 2 else 126
+            raise
+        self._status = status.RUNNING
+        self._save()
+
+    def _save(self) -> None:
+        state = self._container.store.load(self._container.identity)
+        self._container.store.save(self._container.identity, {**state, "status": self._status})
+
+    def _kill(self, signal: Any, everyone: bool) -> None:
+        status.require("kill", self._container.identity, self._status)
+        if not isinstance(signal, int) or not 0 <= signal <= processes.LAST_SIGNAL:
+            raise InvalidInput(f"invalid signal: {signal!r}")
+        if everyone:
+            self._container.cgroup.kill(signal)
+        elif self._reaped is None:
+            os.kill(self._container.created.pid, signal)
+
+    def _wait(self, connection: Connection) -> None:
+        if self._exit is not None:
+            connection.answer({"ok": True, "exit": self._exit})
+        else:
+            self._waiting.append(connection)
+
+    def _delete(self, connection: Connection, force: bool) -> None:
+        if self._exit is None:
+            if not force:
+                raise Conflict(f"cannot delete container {self._container.identity}: it is {self._status}; kill it first, or force")
+            self._container.cgroup.kill(processes.SIGKILL)
+            if self._reaped is None:
+                os.kill(self._container.created.pid, processes.SIGKILL)
+            self._deleting.append(connection)
+            return
+        self._container.cgroup.kill(processes.SIGKILL)
+        self._container.cgroup.delete()
+        self._container.store.remove(self._container.identity)
+        os.unlink(f"{self._container.exec_root}/shims/{self._container.identity}.sock")
+        connection.answer({"ok": True})
+        for other in list(self._connections):
+            other.end()
+        self.loop.stop()
+
+    # The container.
+
+    @property
+    def stdin_congested(self) -> bool:
+        """Whether clients must wait before they send more input."""
+        return self._stdin.congested
+
+    def feed_stdin(self, data: bytes) -> None:
+        """Input from a client."""
+        self._stdin.write(data)
+
+    def end_stdin(self) -> None:
+        """No more input will come."""
+        self._stdin.end()
+
+    def _stdin_relieved(self) -> None:
+        for connection in self._connections:
+            connection.resume()
+
+    def _said(self, number: int, name: str, data: bytes) -> None:
+        if self._container.log is not None:
+            self._container.log.write(name, data)
+        frame = bytes((number, 0, 0, 0)) + len(data).to_bytes(4, "big") + data
+        for connection in list(self._connections):
+            if number in connection.streams:
+                connection.send(frame)
+        if any(connection.congested for connection in self._connections):
+            for output in self._outputs.values():
+                if output.open:
+                    output.pause()
+
+    def relieved(self) -> None:
+        """A client has caught up; if all have, read on."""
+        if not any(connection.congested for connection in self._connections):
+            for output in self._outputs.values():
+                output.resume()
+
+    def _silent(self, name: str) -> None:
+        if self._container.log is not None:
+            self._container.log.flush(name)
+        if not any(output.open for output in self._outputs.values()):
+            self._ended()
+
+    def reap(self) -> None:
+        """Some child has ended: init, or an orphan that came to us."""
+        while True:
+            try:
+                pid, wait_status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid == self._container.created.pid:
+                self._reaped = wait_status
+                self._container.cgroup.kill(processes.SIGKILL)
+                self._stdin.close()
+                self.loop.after(DRAIN_SECONDS, self._drain)
+        self._ended()
+
+    def _drain(self) -> None:
+        for output in self._outputs.values():
+            if output.open:
+                output.drain()
+
+    def _ended(self) -> None:
+        """Once init is gone and its output all taken: record, and tell."""
+        if self._reaped is None or self._exit is not None or any(output.open for output in self._outputs.values()):
+            return
+        record = ending.from_status(self._reaped, self._container.cgroup.oom_kills() > 0)
+        if self._start_failed is not None:
+            record = {**record, "code": self._start_failed, "signal": None}
+        self._exit = record
+        self._status = status.STOPPED
+        if self._container.log is not None:
+            self._container.log.close()
+        ending.save(self._container.exec_root, self._container.identity, record)
+        for connection in list(self._waiting):
+            connection.answer({"ok": True, "exit": record})
+        self._waiting.clear()
+        for connection in list(self._connections):
+            if connection.raw:
+                connection.end()
+        for connection in list(self._deleting):
+            self._delete(connection, force=True)
+
+
