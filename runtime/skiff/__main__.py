@@ -15,6 +15,8 @@ def main() -> int:
     if command == "skiffd":
         add_dependencies(root)
         from skiff.daemon.main import main as run
+    elif command == "launcher":
+        from skiff.launcher.server import main as run
     elif command == "skiff":
         from skiff.cli.main import main as run
     else:
