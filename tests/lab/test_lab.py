@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.errors import FleetError, UsageError
-from fleet.lab import HostSpec, Lab, cgroups, interpreters, look, machine, mounts, recipe
+from fleet.lab import HostSpec, Lab, cache, cgroups, interpreters, look, machine, mounts, recipe
 from fleet.lab import lab as labs
 from tests.lab.conftest import FreshHost, FullDisk
 
@@ -193,6 +193,19 @@ def test_looks_and_repositories_are_built_from_nothing(lab_machine: None, tmp_pa
     assert not (bare / "usr/libexec/platform-python").is_symlink()
     assert sorted(path.name.rpartition("-")[0] for path in tmp_path.glob("[!.]*")) == ["look-el8", "look-el8", "rpms-el8"]
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == [tmp_path / ".lock"]
+
+
+def test_a_tree_is_removed_without_what_is_mounted_in_it(lab_machine: None, tmp_path: Path) -> None:
+    precious, tree = tmp_path / "precious", tmp_path / "tree"
+    for directory in (precious, tree / "dev", tree / "run"):
+        directory.mkdir(parents=True)
+    (precious / "file").write_text("kept")
+    subprocess.run(["mount", "--bind", str(precious), str(tree / "dev")], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(tree / "run")], check=True)
+    cache.remove_tree(tree)
+    assert not tree.exists()
+    assert (precious / "file").read_text() == "kept"
+    assert not [mount for mount in mounts.current() if mount.target.startswith(str(tmp_path))]
 
 
 # What is left after a lab
