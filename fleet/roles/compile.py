@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple, Union
+from weakref import WeakValueDictionary
 
 from fleet.checks import Probe
 from fleet.content import Content
@@ -13,6 +14,9 @@ from fleet.resources import Command, File, Handler, Resource, Template, Unit
 from fleet.roles.templates import render
 
 Wire = Dict[str, Any]
+
+# What many hosts want is held once, and no longer than one of them needs it.
+SHARED: WeakValueDictionary[str, Content] = WeakValueDictionary()
 
 
 class Compiler:
@@ -74,7 +78,7 @@ class Compiler:
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, Content):
-            self.contents[value.sha256] = value
+            self.contents[value.sha256] = SHARED.setdefault(value.sha256, value)
             return {"sha256": value.sha256, "size": value.size}
         if isinstance(value, Mapping):
             return {str(key): self._value(item) for key, item in value.items()}

@@ -49,7 +49,10 @@ def explain(error: BaseException, host: Host, user: str, timeout: float) -> Unre
     if isinstance(error, NoValidConnectionsError):
         if is_passing(error):
             return UnreachableError(f"{where} refuses connections", "", "see that sshd runs there and listens on that port")
-        return UnreachableError(f"{where} cannot be reached", "; ".join(str(each) for each in error.errors.values()))
+        said = "; ".join(str(each) for each in error.errors.values())
+        return UnreachableError(
+            f"{where} cannot be reached", said, "there is no way to that address, or a firewall refuses the port"
+        )
     if is_passing(error):
         return UnreachableError(
             f"{where} closed the connection before SSH began",

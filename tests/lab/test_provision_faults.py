@@ -58,11 +58,11 @@ def test_an_unreachable_host_is_told_and_holds_no_other(own: Suite, lab: Lab) ->
     assert "did not answer within 10 s" in fault["brief"] or "cannot be reached" in fault["brief"]
 
 
-def test_a_closed_port_is_told(own: Suite, lab: Lab) -> None:
+def test_a_port_that_the_firewall_refuses_is_told(own: Suite, lab: Lab) -> None:
     done = own.run("provision", "lab1", inventory=inventory(own, port="2"))
     assert done.returncode == 3
-    assert f"{address(lab)} port 2 refuses connections" in done.stdout
-    assert "see that sshd runs there" in done.stdout
+    assert f"{address(lab)} port 2 cannot be reached" in done.stdout
+    assert "a firewall refuses the port" in done.stdout
 
 
 def test_a_wrong_key_is_told(own: Suite, lab: Lab) -> None:

@@ -163,6 +163,14 @@ def test_resources_go_over_the_wire_as_plain_data_with_contents_by_digest() -> N
     assert compiler.contents == {content.sha256: content}
 
 
+def test_what_several_hosts_want_is_held_once() -> None:
+    compilers = [Compiler(), Compiler()]
+    for compiler in compilers:
+        compiler.add_role("r", Path(), [File("/etc/x", Content.of(b"the same bytes"))], [])
+    first, second = (next(iter(compiler.contents.values())) for compiler in compilers)
+    assert first is second
+
+
 def test_a_template_becomes_a_file(tmp_path: Path) -> None:
     (tmp_path / "x.j2").write_text("a={{ a }}\n{% if b %}\nb\n{% endif %}\nend\n")
     compiler = Compiler()
