@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 from pathlib import Path
 from typing import Iterator
 
@@ -33,12 +34,20 @@ def busybox_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def skiffd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def short_directory() -> Iterator[str]:
+    """An exec root: the paths of sockets are limited, and pytest's directories are too long for them."""
+    path = tempfile.mkdtemp(prefix="skiff-", dir="/tmp")
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def skiffd(tmp_path_factory: pytest.TempPathFactory, short_directory: str) -> Iterator[Daemon]:
     """Our daemon, empty."""
     needs_root()
     root = tmp_path_factory.mktemp("skiffd")
     sock = root / "s.sock"
-    roots = ["--data-root", str(root / "data"), "--exec-root", str(root / "exec"), "--config-file", str(root / "daemon.json")]
+    roots = ["--data-root", str(root / "data"), "--exec-root", short_directory, "--config-file", str(root / "daemon.json")]
     (root / "daemon.json").write_text("{}")
     arguments = [str(BIN / "skiffd"), "-D", *roots, "-H", f"unix://{sock}"]
     daemon = Daemon(sock, arguments, root / "log", spawn(arguments, root / "log"))

@@ -45,7 +45,7 @@ def test_the_socket_is_for_root_and_its_group_alone(skiffd: Daemon) -> None:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Daemon]:
+def own(tmp_path: Path, short_directory: str) -> Iterator[Daemon]:
     """A daemon of the test's own, not started."""
     if os.geteuid() != 0:
         pytest.skip("geteuid: not root")
@@ -54,7 +54,7 @@ def own(tmp_path: Path) -> Iterator[Daemon]:
         "--data-root",
         str(tmp_path / "data"),
         "--exec-root",
-        str(tmp_path / "exec"),
+        short_directory,
         "--config-file",
         str(tmp_path / "daemon.json"),
     ]
@@ -81,7 +81,7 @@ def test_a_second_daemon_on_the_same_root_is_refused(own: Daemon, tmp_path: Path
 
 def test_a_second_daemon_on_the_same_socket_is_refused(own: Daemon, tmp_path: Path) -> None:
     own.start()
-    other = [str(BIN / "skiffd"), "--data-root", f"{tmp_path}/d2", "--exec-root", f"{tmp_path}/e2", "-H", own.host]
+    other = [str(BIN / "skiffd"), "--data-root", f"{tmp_path}/d2", "--exec-root", "/run/skiff-test-unused", "-H", own.host]
     second = run(other)
     assert second.returncode == 1
     assert "another daemon answers there" in second.stderr

@@ -127,10 +127,21 @@ def test_logs_follow_to_the_end(cli: Cli) -> None:
 
 
 def test_kill_sends_the_signal(cli: Cli, loaded: Daemon) -> None:
-    cli("run", "-d", "--network", "none", "--name", "k", "busybox", "sh", "-c", "trap 'exit 9' USR1; while :; do sleep 0.1; done")
-    assert cli("kill", "-s", "USR1", "k").returncode == 0
-    assert loaded.client.call("POST", "/containers/k/wait")["StatusCode"] == 9
-    refused = cli("kill", "k")
+    cli(
+        "run",
+        "-d",
+        "--network",
+        "none",
+        "--name",
+        "killed",
+        "busybox",
+        "sh",
+        "-c",
+        "trap 'exit 9' USR1; while :; do sleep 0.1; done",
+    )
+    assert cli("kill", "-s", "USR1", "killed").returncode == 0
+    assert loaded.client.call("POST", "/containers/killed/wait")["StatusCode"] == 9
+    refused = cli("kill", "killed")
     assert refused.returncode == 1
     assert "is not running" in refused.stderr
 

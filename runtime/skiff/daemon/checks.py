@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from typing import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
@@ -17,6 +18,14 @@ def absolute_path(value: str) -> str:
     """A path that does not depend on where the daemon was started."""
     if not value.startswith("/"):
         raise ConfigError(f'must be an absolute path, not "{value}"')
+    return value
+
+
+def exec_root(value: str) -> str:
+    """The shims' sockets lie below, named by identity, and the kernel takes 107 bytes for a socket's path."""
+    longest = 107 - len("/shims/.sock") - 64
+    if len(os.fsencode(absolute_path(value))) > longest:
+        raise ConfigError(f'"{value}" is too long: at most {longest} bytes, for the paths of sockets below it are limited')
     return value
 
 

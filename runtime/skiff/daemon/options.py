@@ -56,7 +56,7 @@ def _describe(value: Any) -> str:
 
 OPTIONS: tuple[Option, ...] = (
     Option("data-root", "string", "data-root", "where images and containers are kept", check=checks.absolute_path),
-    Option("exec-root", "string", "exec-root", "where the state of running containers is kept", check=checks.absolute_path),
+    Option("exec-root", "string", "exec-root", "where the state of running containers is kept", check=checks.exec_root),
     Option("hosts", "list of strings", "host", "where to listen: unix:///path (repeatable)", short="H", check=checks.hosts),
     Option("group", "string", "group", "group that owns the socket (default: skiff if it exists, else root)", short="G"),
     Option("pidfile", "string", "pidfile", "file to write the process id to", short="p", check=checks.absolute_path),

@@ -61,14 +61,14 @@ async def serve(
     writer: asyncio.StreamWriter,
     early: bytes,
 ) -> None:
-    """Copy both ways until the container's output ends, or the client has gone, be it before the container starts."""
+    """Copy both ways until the container's output ends, or cannot be delivered any more.
+
+    The end of a client's input says nothing: the docker CLI closes that half at once where it attaches no input.
+    """
     given = asyncio.ensure_future(_copy_input(joining, streams, reader, early))
     output = asyncio.ensure_future(_copy_output(joining, writer))
     try:
-        await asyncio.wait({given, output}, return_when=asyncio.FIRST_COMPLETED)
-        if streams.stdin and not output.done():
-            # The client has closed its input only; the output goes on.
-            await output
+        await output
     finally:
         for task in (given, output, joining):
             task.cancel()

@@ -63,6 +63,7 @@ WRONG: list[tuple[object, str]] = [
     ({"exec-opts": ["native.cgroupdriver=systemd"]}, r'cgroup driver "systemd" is not supported yet'),
     ({"hosts": ["tcp://0.0.0.0:2375"]}, r"tcp sockets are not supported yet, for they need TLS"),
     ({"hosts": ["/run/s.sock"]}, r"is not an address; use unix:///path"),
+    ({"exec-root": "/run/" + "x" * 27}, r"exec-root: .* is too long: at most 31 bytes"),
     ({"data-root": "lib"}, r"data-root: must be an absolute path"),
     ({"insecure-registries": ["http://r:5000"]}, r"should not contain a scheme"),
     ({"registry-mirrors": ["m.example"]}, r'invalid mirror: unsupported scheme "" in "m\.example"'),
