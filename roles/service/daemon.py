@@ -38,7 +38,8 @@ def judge_info(outcome: Outcome, variables: Variables) -> List[Check]:
     """The engine's own account: storage, control groups, mirrors, data root, and nothing to warn of."""
     info = _document(outcome)
     if "Driver" not in info:
-        return [Check("info answers", False, _told(outcome), LOGS)]
+        errors = "; ".join(str(error) for error in info.get("ServerErrors") or [])
+        return [Check("info answers", False, errors or _told(outcome), LOGS)]
     return [
         Check("The storage driver is overlay2", info["Driver"] == "overlay2", str(info["Driver"]), LOGS),
         _cgroup(info),
