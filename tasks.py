@@ -229,7 +229,7 @@ def show_lab(statuses: Any) -> None:
 
 
 @skiff_task(
-    {"host": ("lab1", "The host's name (default: lab1)."), "command": ("", "Run this instead of a shell.")},
+    {"host": (None, "The host's name."), "command": ("", "Run this instead of a shell.")},
     LAB,
     positional=("host",),
 )

@@ -153,7 +153,8 @@ class Session:
         if self._opening.started:
             return HostError(f"the agent could not be started{ended}", said)
         how = "sudo let nothing be run" if self._bootstrap.prompt else "the login shell ran nothing"
-        return HostError(f"{how}{ended}", said, "the login user needs a shell, and has to be root or allowed to run /bin/sh by sudo")
+        cure = "the login user needs a shell, and has to be root or allowed to run /bin/sh by sudo"
+        return HostError(f"{how}{ended}", said, cure)
 
 
 def fatal(message: Mapping[str, Any]) -> HostError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 from rich.console import Console
 from rich.live import Live
@@ -29,15 +29,15 @@ class Row:
 
 
 class LiveTable:
-    """A listener that keeps a table at the bottom of the terminal and leaves the lines to `lines`."""
+    """A listener that keeps a table at the bottom of the terminal; the lines above it are made by what `lines` gives."""
 
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
+    def __init__(self, lines: Callable[[Callable[[str], None]], Lines]) -> None:
+        self._lines = lines(self._put)
         self._rows: Dict[str, Row] = {}
         self._states: Dict[str, int] = {}
         self._total = 0
-        console = Console(file=sys.stdout)
-        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=8, transient=True)
+        self._console = Console(file=sys.stdout)
+        self._live = Live(console=self._console, get_renderable=self._table, refresh_per_second=8, transient=True)
 
     def begin(self, run: str, hosts: List[str]) -> None:
         """Shows the table."""
@@ -61,6 +61,10 @@ class LiveTable:
         """Takes the table away and leaves the recap."""
         self._live.stop()
         self._lines.end(outcomes, interrupted)
+
+    def _put(self, line: str) -> None:
+        # Through the console, which takes the table away for as long; a long line is the terminal's to wrap.
+        self._console.print(Text.from_ansi(line), soft_wrap=True, highlight=False)
 
     def _table(self) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)

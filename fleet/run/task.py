@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from fleet.checks import Probe
 from fleet.errors import UsageError
@@ -98,14 +98,19 @@ def shown(job: Job, options: Options, quiet: bool) -> List[Listener]:
         return [Document(sys.stdout)]
     if quiet:
         return []
-    stream: IO[str] = sys.stdout
-    words = Words(wants_colour(stream), options.diff, job.mode in (CHECK, VERIFY))
-    lines = Lines(stream, words, "changed" if job.mode == APPLY else "would-change", tables=job.mode == VERIFY)
-    if not stream.isatty() or os.environ.get("TERM") == "dumb":
-        return [lines]
+    words = Words(wants_colour(sys.stdout), options.diff, job.mode in (CHECK, VERIFY))
+    verb = "changed" if job.mode == APPLY else "would-change"
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        return [Lines(write_line, words, verb, tables=job.mode == VERIFY)]
     from fleet.progress.live import LiveTable
 
-    return [LiveTable(lines)]
+    return [LiveTable(lambda put: Lines(put, words, verb, tables=job.mode == VERIFY))]
+
+
+def write_line(line: str) -> None:
+    """One line on standard output, at once: a pipe's reader should not wait for it."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def check_options(options: Options) -> None:

@@ -12,7 +12,7 @@ from fleet.plan import Plan, coloured_diff, detail
 from fleet.progress.columns import side_by_side
 from fleet.progress.document import Document
 from fleet.progress.lines import Lines
-from fleet.progress.live import doing
+from fleet.progress.live import LiveTable, doing
 from fleet.progress.words import Words
 from fleet.run.answers import flat
 from tests.unit.fleet.wire import FACTS, plan, result
@@ -21,14 +21,14 @@ DIFF = "--- /etc/x\n+++ /etc/x\n@@ -1 +1 @@\n-old\n+new\n"
 
 
 def lines(outcomes: List[HostOutcome], *heard: Event, **options: Any) -> List[str]:
-    stream = io.StringIO()
+    said: List[str] = []
     words = Words(colour=False, diffs=options.pop("diffs", False), plans=options.pop("plans", False))
-    listener = Lines(stream, words, **options)
+    listener = Lines(said.append, words, **options)
     listener.begin("run", [outcome.host for outcome in outcomes])
     for event in heard:
         listener.hear(event)
     listener.end(outcomes, False)
-    return stream.getvalue().splitlines()
+    return said
 
 
 def test_a_change_is_a_line_that_grep_finds() -> None:
@@ -148,6 +148,18 @@ def test_facts_are_shown_for_a_person() -> None:
     assert "  id_like: rhel, fedora" in shown
     assert "  /var/lib: type xfs, ftype yes, free 1, size 2" in shown
     assert "kvm: no" in shown
+
+
+def test_lines_scroll_by_above_the_live_table(capsys: pytest.CaptureFixture[str]) -> None:
+    table = LiveTable(lambda put: Lines(put, Words(False, False, False)))
+    table.begin("run", ["web1"])
+    table.hear(Event("web1", "connecting", {"address": "10.0.0.1"}))
+    table.hear(Event("web1", "result", result("file:/etc/x", "changed", summary="create /etc/x")))
+    table.hear(Event("web1", "finished", {"state": "changed"}))
+    table.end([HostOutcome("web1", state="changed")], False)
+    said = capsys.readouterr().out.splitlines()
+    assert "web1: changed file:/etc/x" in said
+    assert said[-1].startswith("web1  changed ")
 
 
 def test_the_live_table_says_what_a_host_is_at() -> None:
