@@ -16,7 +16,7 @@ STEP = 2.0
 LOCKED = re.compile(r"already locked by|Existing lock|currently holding the \w+ lock|transaction lock|\.rpm\.lock")
 HOLDERS = {"dnf", "dnf-3", "dnf4", "dnf5", "yum", "rpm", "packagekitd", "dnf-automatic", "yum-cron"}
 UNKNOWN = re.compile(r"(?:No match for argument|Unable to find a match|No package) ?:? *(.+?)(?: available\.?)?$", re.MULTILINE)
-ROW = re.compile(r"^ (\S+) +(?:x86_64|aarch64|noarch|i[3-6]86) +\S+ +\S+ +\S+ \S+\s*$", re.MULTILINE)
+ROW = re.compile(r"^ (\S+)\s+(?:x86_64|aarch64|noarch|i[3-6]86)\s+\S+\s+\S+\s+[\d.]+ \S+\s*$", re.MULTILINE)
 RESOLVED = re.compile(r"Operation aborted|Nothing to do|Exiting on user command|Transaction Summary")
 
 

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List
 
+LONGEST = 256 << 10
+
 
 def run(probes: "List[Dict[str, Any]]", contents: Contents) -> "List[Dict[str, Any]]":
     """The outcome of each probe, in order; their contents lie in a private directory while they run."""
@@ -42,7 +44,7 @@ def _one(probe: "Dict[str, Any]", contents: Contents, prefix: str) -> "Dict[str,
     return {
         "name": probe["name"],
         "status": done.status,
-        "stdout": done.stdout,
-        "stderr": done.stderr,
+        "stdout": done.stdout[:LONGEST],
+        "stderr": done.stderr[:LONGEST],
         "seconds": round(time.monotonic() - begun, 3),
     }

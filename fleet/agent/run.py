@@ -75,7 +75,7 @@ class Run:
     def _apply(self, made: plan.Plan) -> None:
         if not made.errors:
             self._host.begin_applying()
-            self._contents.fetch([content for change in made.changes.values() for content in change.contents])
+            self._fetch(made)
         failed = bool(made.errors)
         for resource in self.resources:
             known = made.errors.get(resource["id"])
@@ -86,6 +86,13 @@ class Run:
             else:
                 failed = not self._apply_one(resource)
 
+    def _fetch(self, made: plan.Plan) -> None:
+        """All that the changes take, before the first of them."""
+        try:
+            self._contents.fetch([content for change in made.changes.values() for content in change.contents])
+        except ControlGone:
+            self.stop = True
+
     def _apply_one(self, resource: "Dict[str, Any]") -> bool:
         begun = time.monotonic()
         change: "Optional[Change]" = None
@@ -93,6 +100,10 @@ class Run:
             change = plan.check(resource, self._host)
             if change is not None:
                 self._change(resource, change)
+        except ControlGone:
+            self.stop = True
+            self._result(resource, "skipped")
+            return True
         except (AgentError, OSError) as error:
             known = error if isinstance(error, AgentError) else from_os(error, str(resource.get("path", resource["id"])))
             self._result(resource, "failed", change, begun, known)

@@ -71,7 +71,12 @@ def control(verb: str, name: str = "") -> process.Finished:
         return done
     error = done.failure("systemctl {} failed".format(" ".join([verb, name]).strip()))
     if name and verb in ("start", "restart", "reload"):
-        said = process.run(["journalctl", "-u", name, "-n", "15", "--no-pager", "-o", "cat"], timeout=10)
-        if said.status == 0 and said.stdout.strip():
-            error.details += "\nits journal ends:\n" + said.stdout.strip()
+        error.details = (error.details + "\n" + last_words(name)).strip()
     raise error
+
+
+def last_words(name: str) -> str:
+    """The end of a unit's journal, for an error's details."""
+    said = process.run(["journalctl", "-u", name, "-n", "15", "--no-pager", "-o", "cat"], timeout=10)
+    text = said.stdout.strip()
+    return "its journal ends:\n" + text if said.status == 0 and text else ""

@@ -9,10 +9,10 @@ from typing import Any, Dict, List
 
 import pytest
 
-from fleet.resources import Module, Repository, Selinux, Sysctl
+from fleet.resources import File, Group, Module, Repository, Selinux, Sysctl, User
 from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import HEAD, FakeHost
-from tests.unit.agent.wanted import wire
+from tests.unit.agent.wanted import content, wire
 
 PLACES = {
     "/etc/sysctl.d": "sysctl.d",
@@ -123,6 +123,31 @@ def test_repository_is_taken_over_only_when_it_answers(session: Session, places:
     assert path.read_text() == text
     session.apply([wire(Repository("x", state="absent"))])
     assert not path.exists()
+
+
+def test_accounts(session: Session, places: Path) -> None:
+    resources = [
+        wire(Group("skifftest", system=True)),
+        wire(User("skiffuser", group="skifftest", groups=("daemon",), home="/nowhere", shell="/bin/false", system=True)),
+        wire(File(str(places / "owned"), content("x"), owner="skiffuser", group="skifftest")),
+    ]
+    plan, results, _ = session.apply(resources)
+    assert plan["errors"] == []
+    assert [result["status"] for result in results] == ["changed"] * 3
+    assert (places / "owned").stat().st_uid != 0
+
+
+def test_accounts_converge_and_go(session: Session, tmp_path: Path) -> None:
+    lines = {"passwd": "skiffuser:x:7001:7001::/old:/bin/sh\n", "group": "skifftest:x:7001:\nextra:x:7002:\n"}
+    lay = "; ".join(f"grep -q skiff /etc/{name} || printf %s '{text}' >> /etc/{name}" for name, text in lines.items())
+    session.within = [*session.within[:-2], session.within[-2].replace("; exec", f"; {lay}; exec"), session.within[-1]]
+    user = User("skiffuser", uid=7001, group="skifftest", groups=("extra",), home="/new")
+    plan = session.check([wire(user), wire(Group("skifftest", gid=7001))])
+    assert [change["summary"] for change in plan["changes"]] == ["update home, groups of user skiffuser"]
+    _, results, _ = session.apply(
+        [wire(user), wire(User("skiffuser", state="absent"), role="2"), wire(Group("extra", state="absent"))]
+    )
+    assert [(result["status"], result["error"]) for result in results] == [("changed", None)] * 3
 
 
 def selinux(places: Path, now: str, written: str) -> None:

@@ -39,8 +39,13 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
 
 def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     """Take the steps, in order."""
+    name = want["name"]
     for verb, _, _, _ in _steps(want, host):
-        systemd.control(verb, "" if verb == "daemon-reload" else want["name"])
+        systemd.control(verb, "" if verb == "daemon-reload" else name)
+    if want["active"]:
+        found = systemd.Units([name]).properties(name)
+        if _running(found) in ("failed", "failing"):
+            raise AgentError("{} was started and failed".format(name), systemd.last_words(name))
 
 
 def foresee(_want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None:

@@ -41,7 +41,9 @@ for name in names:
         unit["ActiveState"] = "failed"
         save()
         sys.exit("Job for %s failed because the control process exited with error code." % name)
-    if verb in ("start", "restart"):
+    if verb in ("start", "restart") and name in state["short_lived"]:
+        unit.update(ActiveState="activating", SubState="auto-restart")
+    elif verb in ("start", "restart"):
         unit.update(ActiveState="active", SubState="running")
     if verb == "stop":
         unit["ActiveState"] = "inactive"
@@ -69,16 +71,16 @@ sys.exit(missing)
 
 DNF = """
 verb, names = words[0], words[1:]
-if verb == "makecache":
-    folder = [word.partition("reposdir=")[2] for word in sys.argv if "reposdir=" in word][0]
-    name = [word.partition("=")[2] for word in sys.argv if word.startswith("--enablerepo=")][0]
-    text = open(os.path.join(folder, name + ".repo")).read()
-    sys.exit("Error: Failed to download metadata for repo" if "unreachable" in text else 0)
 if state["dnf_locked"]:
     state["dnf_locked"] -= 1
     save()
     sys.stderr.write("metadata already locked by 609\\n  The application with PID 609 is: sleep\\n")
     sys.exit(200)
+if verb == "makecache":
+    folder = [word.partition("reposdir=")[2] for word in sys.argv if "reposdir=" in word][0]
+    name = [word.partition("=")[2] for word in sys.argv if word.startswith("--enablerepo=")][0]
+    text = open(os.path.join(folder, name + ".repo")).read()
+    sys.exit("Error: Failed to download metadata for repo" if "unreachable" in text else 0)
 unknown = [name for name in names if verb == "install" and name not in state["available"]]
 if unknown:
     print("\\n".join("No match for argument: %s" % name for name in unknown))
@@ -110,7 +112,7 @@ class FakeHost:
         self.folder = folder / "host"
         self.bin = self.folder / "bin"
         self.bin.mkdir(parents=True)
-        self.update(units={}, broken=[], installed=[], available={}, dnf_locked=0, dnf_fails=False)
+        self.update(units={}, broken=[], short_lived=[], installed=[], available={}, dnf_locked=0, dnf_fails=False)
         for name, body in PROGRAMS.items():
             program = self.bin / name
             program.write_text(HEAD.format(python=sys.executable, folder=str(self.folder)) + body)

@@ -10,9 +10,7 @@ from typing import Mapping, Sequence
 from fleet.content import Content
 
 
-def tarball(
-    files: Mapping[str, bytes], links: Mapping[str, str] = {}, extra: Sequence[tarfile.TarInfo] = ()
-) -> Content:
+def tarball(files: Mapping[str, bytes], links: Mapping[str, str] = {}, extra: Sequence[tarfile.TarInfo] = ()) -> Content:
     """A tar.gz of files, links and whatever else."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import List, Set
 
 import pytest
 
@@ -53,6 +54,34 @@ def test_unknown_to_every_repository(session: Session, host: FakeHost) -> None:
     assert plan["errors"][0]["error"]["brief"] == "no enabled repository has unknown-one, unknown-two"
     assert results[0]["status"] == "failed"
     assert host.state["installed"] == []
+
+
+YUM = """
+================================================================================
+ Package                Arch          Version                Repository    Size
+================================================================================
+Installing:
+ lvm2                   x86_64        7:2.02.187-6.el7_9.5   updates      1.3 M
+Installing for dependencies:
+ device-mapper-persistent-data-with-a-long-name
+                        x86_64        0.8.5-3.el7_9.2        updates      423 k
+
+Transaction Summary
+Exiting on user command
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "unknown", "touched"),
+    [
+        (YUM, [], {"lvm2", "device-mapper-persistent-data-with-a-long-name"}),
+        ("No package nosuch available.\nError: Nothing to do", ["nosuch"], set()),
+        ("No match for argument: a\nError: Unable to find a match: a b", ["a", "a b"], set()),
+    ],
+)
+def test_what_yum_and_dnf_say_is_understood(said: str, unknown: List[str], touched: Set[str]) -> None:
+    assert dnf.UNKNOWN.findall(said) == unknown
+    assert set(dnf.ROW.findall(said)) == touched
 
 
 def test_a_failed_transaction_tells_its_last_lines(session: Session, host: FakeHost) -> None:

@@ -100,6 +100,14 @@ def test_a_restart_owed_by_a_failed_run_is_in_the_next_plan(session: Session, ho
     assert session.check(resources)["changes"] == []
 
 
+def test_a_unit_that_ends_right_after_its_start_is_a_failure(session: Session, host: FakeHost) -> None:
+    host.unit("x.service")
+    host.update(short_lived=["x.service"])
+    _, results, _ = session.apply([wire(Unit("x.service", active=True))])
+    assert results[0]["error"]["brief"] == "x.service was started and failed"
+    assert "its last words" in results[0]["error"]["details"]
+
+
 def test_an_inactive_unit_owes_no_restart(session: Session, host: FakeHost, root: Path) -> None:
     host.unit("x.service")
     unit = wire(Unit("x.service", restart_on=(f"file:{root}/f",)))
