@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
@@ -60,10 +61,8 @@ def pids(directory: str) -> list[int]:
     """The processes in a directory and below it."""
     found: list[int] = []
     for path in tree(directory):
-        try:
+        with contextlib.suppress(OSError):  # removed between the walk and the read
             found.extend(int(line) for line in read(path, "cgroup.procs").split())
-        except OSError:  # removed between the walk and the read
-            continue
     return found
 
 
@@ -76,29 +75,31 @@ def make(root: str, path: str) -> str:
 
 def remove(directory: str) -> None:
     """Remove a directory and those below it; waits a little for processes that are on their way out."""
-    for attempt in range(REMOVE_ATTEMPTS):
-        try:
-            for path in tree(directory):
-                os.rmdir(path)
-        except FileNotFoundError:
+    for _ in range(REMOVE_ATTEMPTS):
+        if _removed(directory):
             return
-        except OSError as error:
-            if error.errno != errno.EBUSY:
-                raise
-            if attempt == REMOVE_ATTEMPTS - 1:
-                raise SkiffError(f"cgroup {directory} still has processes: {pids(directory)}") from error
-            time.sleep(PAUSE)
-        else:
-            return
+        time.sleep(PAUSE)
+    raise SkiffError(f"cgroup {directory} still has processes: {pids(directory)}")
+
+
+def _removed(directory: str) -> bool:
+    try:
+        for path in tree(directory):
+            os.rmdir(path)
+    except FileNotFoundError:
+        return not os.path.exists(directory)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+    return True
 
 
 def signal_all(directory: str, signal: int) -> None:
     """A signal to every process of the directory."""
     for pid in pids(directory):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal)
-        except ProcessLookupError:
-            continue
 
 
 def check_path(path: str) -> str:

@@ -52,7 +52,8 @@ _NOT_CONTROLLERS = frozenset(("rw", "ro", "xattr", "clone_children", "noprefix")
 
 def parse(table: str, mount_point: str) -> Layout:
     """The layout that a mountinfo table tells."""
-    hierarchies, unified = [], ""
+    hierarchies: list[Hierarchy] = []
+    unified = ""
     for line in table.splitlines():
         if " - cgroup" not in line:
             continue

@@ -90,7 +90,9 @@ class Launcher:
             message = json.loads(data)
             sequence = message["seq"]
             if message.get("op") != "create" or message.get("v") != VERSION:
-                raise SkiffError(f"unknown request {message.get('op')!r} of version {message.get('v')!r}: this launcher knows create, {VERSION}")
+                raise SkiffError(
+                    f"unknown request {message.get('op')!r} of version {message.get('v')!r}: this launcher knows create, {VERSION}"
+                )
             self._create(sequence, message)
         except (SkiffError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self._reply(sequence, shim.refusal(error))

@@ -46,17 +46,17 @@ LIBC.fstatfs.argtypes = (ctypes.c_int, ctypes.POINTER(_Statfs))
 
 
 def mount(source: bytes | None, target: bytes, fstype: bytes | None, flags: int, data: bytes | None = None) -> None:
-    """mount(2)."""
+    """Make or change a mount."""
     check(LIBC.mount(source, target, fstype, flags, data), "mount", target)
 
 
 def unmount(target: bytes, flags: int = 0) -> None:
-    """umount2(2)."""
+    """Take a mount away."""
     check(LIBC.umount2(target, flags), "umount2", target)
 
 
 def pivot_root(new: bytes, old: bytes) -> None:
-    """pivot_root(2); glibc has no wrapper."""
+    """Swap this mount namespace's root; glibc has no wrapper."""
     check(LIBC.syscall(ctypes.c_long(SYS_PIVOT_ROOT), ctypes.c_char_p(new), ctypes.c_char_p(old)), "pivot_root", new)
 
 

@@ -21,15 +21,15 @@ LIBC.sethostname.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
 
 
 def unshare(flags: int) -> None:
-    """unshare(2)."""
+    """New namespaces for this process."""
     check(LIBC.unshare(flags), "unshare", hex(flags))
 
 
 def setns(fd: int, kind: int) -> None:
-    """setns(2)."""
+    """Enter a namespace that is open."""
     check(LIBC.setns(fd, kind), "setns", hex(kind))
 
 
 def sethostname(name: bytes) -> None:
-    """sethostname(2)."""
+    """Name the present uts namespace."""
     check(LIBC.sethostname(name, len(name)), "sethostname", name)

@@ -28,35 +28,52 @@ class Created:
         self.pid, self.report, self.gate = pid, report, gate
 
 
-def create(
-    spec: Spec, bundle: str, mounts: list[Mount], cgroup: CgroupManager, stdio: tuple[int, int, int], gate: tuple[int, int]
-) -> Created:
-    """Make the container; on an error (CreateError and other SkiffErrors) nothing is left of it.
+class Channels:
+    """The gate's end that init reads and the one that opens it (-1 if another process will), the report's two ends."""
 
-    `gate` is the end that init reads and the end that opens it (-1 if another process will), both given away.
+    __slots__ = ("inner", "outer", "read", "write")
+
+    def __init__(self, gate: tuple[int, int], report: tuple[int, int]) -> None:
+        self.inner, self.outer = gate
+        self.read, self.write = report
+
+
+class Surroundings:
+    """What is around a container and not in its bundle: mounts that make its root, its cgroup, its standard streams.
+
+    `dies_with_parent`: whether init is killed when the process that made it ends.
     """
-    inner, outer = gate
+
+    __slots__ = ("cgroup", "dies_with_parent", "mounts", "stdio")
+
+    def __init__(self, cgroup: CgroupManager, mounts: list[Mount], stdio: tuple[int, int, int], dies_with_parent: bool) -> None:
+        self.cgroup, self.mounts, self.stdio, self.dies_with_parent = cgroup, mounts, stdio, dies_with_parent
+
+
+def create(spec: Spec, bundle: str, around: Surroundings, channels: Channels) -> Created:
+    """Make the container; on an error (CreateError and other SkiffErrors) nothing is left of it, the channels included."""
     plan = None
     pid = -1
-    report, reported = os.pipe()
+    cgroup = around.cgroup
     try:
         cgroup.create((spec.get("linux") or {}).get("resources") or {})
-        plan = _plan(spec, bundle, mounts, cgroup, stdio)
-        pid = _fork(plan, report, reported, inner, outer)
-        os.close(reported)
-        reported = -1
-        _await_ready(report, plan)
+        plan = _plan(spec, bundle, around)
+        pid = _fork(plan, channels)
+        os.close(channels.write)
+        channels.write = -1
+        _await_ready(channels.read, plan)
     except BaseException:
-        _abandon(pid, cgroup, (report, reported, inner, outer))
+        _abandon(pid, cgroup, channels)
         raise
     finally:
         if plan is not None:
             plan.namespaces.close()
-    os.close(inner)
-    return Created(pid, report, outer)
+    os.close(channels.inner)
+    return Created(pid, channels.read, channels.outer)
 
 
-def _plan(spec: Spec, bundle: str, mounts: list[Mount], cgroup: CgroupManager, stdio: tuple[int, int, int]) -> InitPlan:
+def _plan(spec: Spec, bundle: str, around: Surroundings) -> InitPlan:
+    cgroup = around.cgroup
     process = ProcessPlan(spec["process"])
     if not cgroup.confines_devices:
         # A node made by the container itself would open the host's disk.
@@ -65,11 +82,11 @@ def _plan(spec: Spec, bundle: str, mounts: list[Mount], cgroup: CgroupManager, s
             setattr(process, name, getattr(process, name) & without)
     namespaces = NamespacePlan(spec)
     own_view = bool(namespaces.made & ns.CLONE_NEWCGROUP)
-    root = rootfs.plan(spec, bundle, mounts, cgroup.views(own_view))
-    return InitPlan(namespaces, root, process, spec.get("hostname") or "", cgroup.entrances(), stdio)
+    root = rootfs.plan(spec, bundle, around.mounts, cgroup.views(own_view))
+    return InitPlan(namespaces, root, process, spec.get("hostname") or "", cgroup.entrances(), around)
 
 
-def _fork(plan: InitPlan, report: int, reported: int, inner: int, outer: int) -> int:
+def _fork(plan: InitPlan, channels: Channels) -> int:
     """The pid namespace is that of the next child, so it is changed around the fork and back."""
     pids = plan.namespaces
     if pids.new_pid:
@@ -78,10 +95,7 @@ def _fork(plan: InitPlan, report: int, reported: int, inner: int, outer: int) ->
         ns.setns(pids.pid, ns.CLONE_NEWPID)
     pid = os.fork()
     if pid == 0:
-        os.close(report)
-        if outer >= 0:
-            os.close(outer)
-        Init(plan, reported, inner).run()
+        Init(plan, channels.write, channels.inner).run()
     if pids.new_pid or pids.pid >= 0:
         own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         ns.setns(own, ns.CLONE_NEWPID)
@@ -98,8 +112,8 @@ def _await_ready(report: int, plan: InitPlan) -> None:
         raise explain(plan, step, number, index)
 
 
-def _abandon(pid: int, cgroup: CgroupManager, descriptors: tuple[int, ...]) -> None:
-    for fd in descriptors:
+def _abandon(pid: int, cgroup: CgroupManager, channels: Channels) -> None:
+    for fd in (channels.inner, channels.outer, channels.read, channels.write):
         if fd >= 0:
             os.close(fd)
     if pid > 0:
@@ -118,7 +132,7 @@ def explain(plan: InitPlan, step: int, number: int, index: int) -> failure.Creat
         number = errno.ENOENT if number == failure.NOT_IN_PATH else errno.EACCES if number == failure.IS_DIRECTORY else number
     elif step == failure.ROOTFS:
         operations = plan.rootfs.operations()
-        what = operations[index].describe() if index < len(operations) else "enter the root"
+        what = str(operations[index]) if index < len(operations) else "enter the root"
         text = f"error mounting the root: {what}: {words}"
     elif number == failure.NO_SUCH_USER:
         text = f"unable to find user {os.fsdecode(process.username.partition(b':')[0])}: no matching entries in passwd file"
@@ -137,10 +151,15 @@ def open_gate(created: Created, args: list[str]) -> None:
     """Let init exec; CreateError if the kernel refuses the program."""
     os.write(created.gate, b"\0")
     os.close(created.gate)
+    await_exec(created.report, args[0])
+
+
+def await_exec(report: int, program: str) -> None:
+    """Wait for the end of exec, and close the report."""
     try:
-        data = os.read(created.report, failure.SIZE)
+        data = os.read(report, failure.SIZE)
     finally:
-        os.close(created.report)
+        os.close(report)
     if data:
         _, number, _ = failure.unpack(data)
-        raise failure.CreateError("exec", number, f"exec {args[0]}: {failure.describe(number)}")
+        raise failure.CreateError("exec", number, f"exec {program}: {failure.describe(number)}")

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from skiff.oci.create import Surroundings
     from skiff.oci.namespaces import NamespacePlan
     from skiff.oci.process import ProcessPlan
     from skiff.oci.rootfs import RootfsPlan
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 class InitPlan:
     """All that init needs, made before the fork."""
 
-    __slots__ = ("cgroups", "hostname", "namespaces", "process", "rootfs", "stdio")
+    __slots__ = ("cgroups", "dies_with_parent", "hostname", "namespaces", "process", "rootfs", "stdio")
 
     def __init__(
         self,
@@ -36,12 +37,13 @@ class InitPlan:
         process: ProcessPlan,
         hostname: str,
         cgroups: list[str],
-        stdio: tuple[int, int, int],
+        around: Surroundings,
     ) -> None:
         self.namespaces, self.rootfs, self.process = namespaces, rootfs, process
         self.hostname = os.fsencode(hostname)
         self.cgroups = cgroups
-        self.stdio = stdio
+        self.stdio = around.stdio
+        self.dies_with_parent = around.dies_with_parent
 
 
 class Refusal(Exception):
@@ -74,12 +76,12 @@ class Init:
             self._become_user()
             self._find_command()
             self._wait_at_gate()
-            os.execve(self.program, self.plan.process.args, self.plan.process.env)
+            os.execve(self.program, self.plan.process.args, self.plan.process.env)  # noqa: S606  # what a container's init is for
         except (OSError, SyscallError) as error:
             number = error.errno or failure.INTERNAL
         except Refusal as refusal:
             number = refusal.number
-        except BaseException:  # noqa: S110, BLE001  # nothing may be printed here; INTERNAL is the report
+        except BaseException:  # noqa: S110  # nothing may be printed here; INTERNAL is the report
             pass
         finally:
             try:
@@ -89,15 +91,15 @@ class Init:
 
     def _detach(self) -> None:
         """Leave nothing of the parent's that the program could inherit or an image could hook into."""
-        prctl.prctl(prctl.PR_SET_PDEATHSIG, processes.SIGKILL)
+        self._tie_to_parent()
         prctl.prctl(prctl.PR_SET_DUMPABLE, 0)
         processes.reset_signals()
         os.setsid()
         for number, fd in enumerate(self.plan.stdio):
             os.dup2(fd, number)
         processes.close_all_but((self.report, self.gate, *self.plan.namespaces.descriptors()))
-        sys.path[:] = sys.meta_path[:] = sys.path_hooks[:] = []
-        sys.path_importer_cache.clear()
+        for finders in (sys.path, sys.meta_path, sys.path_hooks, sys.path_importer_cache):
+            finders.clear()  # type: ignore[attr-defined]  # mypy joins lists and a dictionary to object
         sys.excepthook = lambda *_: None
         os.umask(0)
 
@@ -126,11 +128,11 @@ class Init:
         self.step = failure.ROOTFS
         rootfs = self.plan.rootfs
         for operation in rootfs.entry:
-            operation.execute(-1)
+            operation(-1)
             self.index += 1
         root = os.open(rootfs.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         for operation in rootfs.inside:
-            operation.execute(root)
+            operation(root)
             self.index += 1
         self._resolve_user(root)
         self.step = failure.ROOTFS
@@ -212,4 +214,8 @@ class Init:
         if not os.read(self.gate, 1):
             os._exit(1)
         processes.close_on_exec_from(3)
-        prctl.prctl(prctl.PR_SET_PDEATHSIG, processes.SIGKILL)
+        self._tie_to_parent()  # a change of user has cut the tie
+
+    def _tie_to_parent(self) -> None:
+        if self.plan.dies_with_parent:
+            prctl.prctl(prctl.PR_SET_PDEATHSIG, processes.SIGKILL)

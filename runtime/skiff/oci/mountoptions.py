@@ -48,8 +48,6 @@ PROPAGATION = {
     "rprivate": ms.MS_PRIVATE | ms.MS_REC,
     "runbindable": ms.MS_UNBINDABLE | ms.MS_REC,
 }
-# Words of the specification that no file system knows, so that the kernel's answer would mislead.
-UNSUPPORTED = frozenset("idmap ridmap rro rrw rnosuid rsuid rnodev rdev rnoexec rexec rnodiratime rdiratime tmpcopyup".split())
 
 
 def parse(words: list[str]) -> tuple[int, list[int], bytes]:

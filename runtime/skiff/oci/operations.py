@@ -1,4 +1,4 @@
-"""The steps that make a container's root, each of which can tell itself and do itself; no decisions here.
+"""The steps that make a container's root: each is called with the root to do itself, and tells itself as text; no decisions.
 
 They run in the container's mount namespace, before its root is entered, so host paths still mean the host. `root` is an
 O_PATH descriptor of the new root, or -1 before there is one.
@@ -26,10 +26,11 @@ class Propagation:
     def __init__(self, flags: int) -> None:
         self.flags = flags
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         return f"propagation {self.flags:#x} of /"
 
-    def execute(self, root: int) -> None:
+    def __call__(self, _root: int) -> None:
+        """Whatever the root."""
         ms.mount(None, b"/", None, self.flags)
 
 
@@ -39,10 +40,11 @@ class HostMount:
     def __init__(self, source: bytes, target: bytes, kind: bytes, flags: int, data: bytes) -> None:
         self.source, self.target, self.kind, self.flags, self.data = source, target, kind, flags, data
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         return f"mount {os.fsdecode(self.kind)} at {os.fsdecode(self.target)}"
 
-    def execute(self, root: int) -> None:
+    def __call__(self, _root: int) -> None:
+        """Whatever the root."""
         ms.mount(self.source, self.target, self.kind, self.flags, self.data or None)
 
 
@@ -53,10 +55,11 @@ class Mount:
         self.source, self.target, self.kind, self.flags, self.data = source, target, kind, flags, data
         self.propagation = propagation
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         return f'mount "{os.fsdecode(self.source)}" to rootfs at "{os.fsdecode(self.target)}"'
 
-    def execute(self, root: int) -> None:
+    def __call__(self, root: int) -> None:
+        """Mount, then what a bind takes in steps of its own."""
         bind = self.flags & (ms.MS_BIND | ms.MS_REC)
         fd = self._target(root, bind)
         try:
@@ -99,10 +102,11 @@ class Remount:
     def __init__(self, target: bytes, flags: int) -> None:
         self.target, self.flags = target, flags
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         return f"remount {os.fsdecode(self.target)}"
 
-    def execute(self, root: int) -> None:
+    def __call__(self, root: int) -> None:
+        """Change the flags."""
         remount(root, self.target, self.flags)
 
 
@@ -112,10 +116,11 @@ class Node:
     def __init__(self, path: bytes, mode: int, device: int, uid: int, gid: int) -> None:
         self.path, self.mode, self.device, self.uid, self.gid = path, mode, device, uid, gid
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         return f"device {os.fsdecode(self.path)}"
 
-    def execute(self, root: int) -> None:
+    def __call__(self, root: int) -> None:
+        """Make it, or find the same device there."""
         parent, name = inroot.split(self.path)
         directory = inroot.make_directory(root, parent)
         try:
@@ -135,10 +140,11 @@ class Link:
     def __init__(self, path: bytes, target: bytes) -> None:
         self.path, self.target = path, target
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         return f"symlink {os.fsdecode(self.path)}"
 
-    def execute(self, root: int) -> None:
+    def __call__(self, root: int) -> None:
+        """Make it where nothing is."""
         parent, name = inroot.split(self.path)
         directory = inroot.make_directory(root, parent)
         try:
@@ -155,10 +161,11 @@ class Directory:
     def __init__(self, path: bytes) -> None:
         self.path = path
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         return f"mkdir {os.fsdecode(self.path)}"
 
-    def execute(self, root: int) -> None:
+    def __call__(self, root: int) -> None:
+        """Make it with its parents."""
         os.close(inroot.make_directory(root, self.path))
 
 
@@ -168,10 +175,11 @@ class Sysctl:
     def __init__(self, name: str, value: bytes) -> None:
         self.name, self.value = name, value
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         return f"sysctl {self.name}"
 
-    def execute(self, root: int) -> None:
+    def __call__(self, root: int) -> None:
+        """Write it, if the file is really procfs."""
         path = os.fsencode("proc/sys/" + self.name.replace(".", "/"))
         fd = inroot.open_path(root, path, os.O_WRONLY, links=False)
         try:
@@ -193,7 +201,8 @@ class _Covered:
     def __init__(self, path: bytes, proc: bool) -> None:
         self.path, self.proc = path, proc
 
-    def execute(self, root: int) -> None:
+    def __call__(self, root: int) -> None:
+        """Find it, and cover what was found."""
         try:
             fd = inroot.open_path(root, self.path)
         except SyscallError as error:
@@ -215,7 +224,7 @@ class _Covered:
 class ReadOnly(_Covered):
     """A path that the container may read."""
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         return f"read-only {os.fsdecode(self.path)}"
 
     def cover(self, root: int, fd: int) -> None:
@@ -228,10 +237,10 @@ class ReadOnly(_Covered):
 class Masked(_Covered):
     """A path of which the container may see nothing."""
 
-    def describe(self) -> str:
+    def __str__(self) -> str:
         return f"mask {os.fsdecode(self.path)}"
 
-    def cover(self, root: int, fd: int) -> None:
+    def cover(self, _root: int, fd: int) -> None:
         """An empty read-only tmpfs for a directory, the host's /dev/null for anything else."""
         if os.fstat(fd).st_mode & 0o170000 == 0o040000:
             ms.mount(b"tmpfs", by_descriptor(fd), b"tmpfs", ms.MS_RDONLY)

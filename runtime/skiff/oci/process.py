@@ -18,8 +18,8 @@ class ProcessPlan:
     """Plain data; `rlimits` are (name, number, soft, hard), capability sets are bits."""
 
     __slots__ = (
-        "ambient", "args", "bounding", "cwd", "effective", "env", "gid", "groups", "inheritable", "last_capability", "no_new_privileges",
-        "oom_score_adj", "permitted", "rlimits", "uid", "umask", "username",
+        "ambient", "args", "bounding", "cwd", "effective", "env", "gid", "groups", "inheritable", "last_capability",
+        "no_new_privileges", "oom_score_adj", "permitted", "rlimits", "uid", "umask", "username",
     )  # fmt: skip
 
     def __init__(self, process: Process) -> None:

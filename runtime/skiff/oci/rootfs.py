@@ -17,13 +17,9 @@ if TYPE_CHECKING:
     from skiff.spec.types import Mount as SpecMount
 
     class Operation(Protocol):
-        """One step."""
+        """One step, which tells itself as text."""
 
-        def describe(self) -> str:
-            """What it does, for a person."""
-            ...
-
-        def execute(self, root: int) -> None:
+        def __call__(self, root: int, /) -> None:
             """Do it."""
             ...
 

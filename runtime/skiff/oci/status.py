@@ -20,11 +20,18 @@ STOPPED: Status = "stopped"
 ALLOWED = {
     "start": (CREATED,),
     "kill": (CREATED, RUNNING),
-    "delete": (STOPPED,),
+    "delete": (CREATED, STOPPED),
 }
 
 
 def require(operation: str, identity: str, status: str) -> None:
-    """Refuse what the status does not allow."""
-    if status not in ALLOWED[operation]:
-        raise Conflict(f"cannot {operation} container {identity}: it is {status}, not {' or '.join(ALLOWED[operation])}")
+    """Refuse what the status does not allow, in runc's words, for callers match on them."""
+    if status in ALLOWED[operation]:
+        return
+    if operation == "kill":
+        raise Conflict(f"container not running: {identity} is {status}")
+    if operation == "delete":
+        raise Conflict(f"cannot delete container {identity} that is not stopped: {status}")
+    raise Conflict(
+        "cannot start a container that has stopped" if status == STOPPED else "cannot start an already running container"
+    )

@@ -1,7 +1,7 @@
 """The state of containers on disk, which survives any kill.
 
-    <root>/<id>/state.json    written aside and renamed; runtime state, so not synced
-    <root>/<id>/lock          held (flock) by whoever changes the container; the kernel lets go of a dead holder's
+<root>/<id>/state.json    written aside and renamed; runtime state, so not synced
+<root>/<id>/lock          held (flock) by whoever changes the container; the kernel lets go of a dead holder's
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 
 from skiff.errors import Conflict, InvalidInput, NotFound
 from skiff.linux import processes
-from skiff.oci import status
+from skiff.oci import clock, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def record(identity: str, pid: int, bundle: str, cgroup: str, annotations: dict[
         "status": status.CREATED,
         "pid": pid,
         "started": processes.start_time(pid),
+        "created": clock.now(),
         "bundle": bundle,
         "cgroup": cgroup,
         "annotations": annotations,

@@ -1,6 +1,6 @@
 """How a container ended, as every client is told and as it stands on disk.
 
-    <exec root>/containers/<id>/exit.json    {"code", "signal", "oom", "finished"}, for a daemon that was not there
+<exec root>/containers/<id>/exit.json    {"code", "signal", "oom", "finished"}, for a daemon that was not there
 """
 
 from __future__ import annotations
@@ -8,10 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 
-from skiff.oci import store
-from skiff.shim.jsonfile import timestamp
+from skiff.oci import clock, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ def from_status(wait_status: int, oom: bool) -> dict[str, Any]:
 
 def document(code: int, signal: int | None, oom: bool) -> dict[str, Any]:
     """An end just now."""
-    return {"code": code, "signal": signal, "oom": oom, "finished": timestamp(time.time_ns())}
+    return {"code": code, "signal": signal, "oom": oom, "finished": clock.now()}
 
 
 def path(exec_root: str, identity: str) -> str:

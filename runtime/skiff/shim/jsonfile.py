@@ -1,26 +1,20 @@
 """Docker's json-file log: a JSON object a line, cut at 16 KiB, rotated by size.
 
-    <path>  <path>.1  ...  <path>.<max-file - 1>    newest first
+<path>  <path>.1  ...  <path>.<max-file - 1>    newest first
 """
 
 from __future__ import annotations
 
 import os
-import time
 from json.encoder import encode_basestring
+
+from skiff.oci import clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 LINE_LIMIT = 16 * 1024
-NANOSECONDS = 1_000_000_000
-
-
-def timestamp(nanoseconds: int) -> str:
-    """RFC 3339 with nanoseconds, in UTC."""
-    seconds, rest = divmod(nanoseconds, NANOSECONDS)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:09d}Z"
 
 
 class JsonFile:
@@ -60,7 +54,7 @@ class JsonFile:
             self._append(stream, [rest])
 
     def _append(self, stream: str, entries: list[bytes]) -> None:
-        tail = f',"stream":"{stream}","time":"{timestamp(time.time_ns())}"}}\n'
+        tail = f',"stream":"{stream}","time":"{clock.now()}"}}\n'
         lines = [f'{{"log":{encode_basestring(entry.decode("utf-8", "replace"))}{tail}'.encode() for entry in entries]
         if not self._max_size:
             os.write(self._fd, b"".join(lines))

@@ -14,7 +14,7 @@ from skiff.cgroup.manager import open_manager
 from skiff.errors import InvalidInput, SkiffError
 from skiff.linux import prctl, processes
 from skiff.oci import bundle
-from skiff.oci.create import create
+from skiff.oci.create import Channels, Surroundings, create
 from skiff.oci.store import Store, check_id, record
 from skiff.shim import exit as ending
 from skiff.shim import jsonfile, remains
@@ -48,7 +48,7 @@ def run(request: dict[str, Any], exec_root: str, reply: int) -> NoReturn:
             else:
                 shim.serve(container)
         code = 0
-    except BaseException:  # noqa: BLE001  # a fork must not return into the launcher's loop; the reason goes to a file
+    except BaseException:  # a fork must not return into the launcher's loop; the reason goes to a file
         with open(f"{exec_root}/shims/{request.get('id')}.crash", "w", encoding="utf-8") as file:
             traceback.print_exc(file=file)
     finally:
@@ -118,7 +118,8 @@ class _Shim:
         stdio = Stdio(bool(request.get("stdin")))
         cgroup = open_manager(path)
         self._listener = self._listen()
-        made = create(spec, directory, request.get("mounts") or [], cgroup, stdio.theirs, os.pipe())
+        around = Surroundings(cgroup, request.get("mounts") or [], stdio.theirs, dies_with_parent=True)
+        made = create(spec, directory, around, Channels(os.pipe(), os.pipe()))
         stdio.close_theirs()
         state = record(self.identity, made.pid, directory, path, spec.get("annotations") or {})
         shim = os.getpid()
@@ -163,5 +164,3 @@ class _Shim:
         loop.watch(self._listener.fileno(), READ, client_came)
         supervisor.reap()
         loop.run()
-
-

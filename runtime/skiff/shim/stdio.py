@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
+from skiff.shim.loop import READ, WRITE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from skiff.shim.loop import Loop
-
-from skiff.shim.loop import READ, WRITE
 
 CHUNK = 65536
 HIGH_WATER = 1 << 20
@@ -38,8 +38,8 @@ class Stdio:
 class Output:
     """Reads one stream of the container and hands on what it says, until its end."""
 
-    def __init__(self, loop: Loop, fd: int, data: Callable[[bytes], None], end: Callable[[], None]) -> None:
-        self._loop, self._fd, self._data, self._end = loop, fd, data, end
+    def __init__(self, loop: Loop, number: int, fd: int, data: Callable[[int, bytes], None], end: Callable[[int], None]) -> None:
+        self._loop, self._number, self._fd, self._data, self._end = loop, number, fd, data, end
         self.open = True
         self.resume()
 
@@ -52,10 +52,10 @@ class Output:
         """Let the container wait: someone takes its output too slowly."""
         self._loop.forget(self._fd)
 
-    def _ready(self, events: int) -> None:
+    def _ready(self, _events: int) -> None:
         data = os.read(self._fd, CHUNK)
         if data:
-            self._data(data)
+            self._data(self._number, data)
         else:
             self.close()
 
@@ -64,7 +64,7 @@ class Output:
         os.set_blocking(self._fd, False)
         try:
             while data := os.read(self._fd, CHUNK):
-                self._data(data)
+                self._data(self._number, data)
         except BlockingIOError:
             pass
         self.close()
@@ -74,7 +74,7 @@ class Output:
         self._loop.forget(self._fd)
         os.close(self._fd)
         self.open = False
-        self._end()
+        self._end(self._number)
 
 
 class Input:
@@ -102,7 +102,7 @@ class Input:
         if self._fd >= 0 and not self._buffer:
             self.close()
 
-    def _flush(self, events: int) -> None:
+    def _flush(self, _events: int) -> None:
         was_congested = self.congested
         try:
             del self._buffer[: os.write(self._fd, self._buffer)]

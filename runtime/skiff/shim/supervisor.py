@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 
 from skiff.errors import Conflict, InvalidInput
 from skiff.linux import processes
-from skiff.oci import failure, status
+from skiff.oci import clock, failure, status
 from skiff.oci.create import open_gate
 from skiff.shim import exit as ending
 from skiff.shim.connection import Connection
-from skiff.shim.jsonfile import timestamp
 from skiff.shim.stdio import Input, Output
 
 TYPE_CHECKING = False
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from skiff.shim.stdio import Stdio
 
 PROTOCOL = 1
+NAMES = {1: "stdout", 2: "stderr"}
 # How long to wait for the end of output that a process outside the container holds open.
 DRAIN_SECONDS = 2.0
 
@@ -59,10 +58,11 @@ class Supervisor:
         self._waiting: list[Connection] = []
         self._deleting: list[Connection] = []
         self._stdin = Input(loop, container.stdio.stdin, self._stdin_relieved)
-        self._outputs = {
-            name: Output(loop, fd, lambda data, n=number, s=name: self._said(n, s, data), lambda s=name: self._silent(s))
-            for number, name, fd in ((1, "stdout", container.stdio.stdout), (2, "stderr", container.stdio.stderr))
-        }
+        stdio = container.stdio
+        self._outputs = [
+            Output(loop, 1, stdio.stdout, self._said, self._silent),
+            Output(loop, 2, stdio.stderr, self._said, self._silent),
+        ]
 
     # Clients.
 
@@ -115,7 +115,7 @@ class Supervisor:
     def _start(self) -> None:
         status.require("start", self._container.identity, self._status)
         # From here on nothing blocked: the gate is a pipe, and exec ends at once.
-        self._started = timestamp(time.time_ns())
+        self._started = clock.now()
         try:
             open_gate(self._container.created, self._container.args)
         except failure.CreateError as error:
@@ -180,29 +180,28 @@ class Supervisor:
         for connection in self._connections:
             connection.resume()
 
-    def _said(self, number: int, name: str, data: bytes) -> None:
+    def _said(self, number: int, data: bytes) -> None:
         if self._container.log is not None:
-            self._container.log.write(name, data)
+            self._container.log.write(NAMES[number], data)
         frame = bytes((number, 0, 0, 0)) + len(data).to_bytes(4, "big") + data
         for connection in list(self._connections):
             if number in connection.streams:
                 connection.send(frame)
         if any(connection.congested for connection in self._connections):
-            for output in self._outputs.values():
+            for output in self._outputs:
                 if output.open:
                     output.pause()
 
     def relieved(self) -> None:
         """A client has caught up; if all have, read on."""
         if not any(connection.congested for connection in self._connections):
-            for output in self._outputs.values():
+            for output in self._outputs:
                 output.resume()
 
-    def _silent(self, name: str) -> None:
+    def _silent(self, number: int) -> None:
         if self._container.log is not None:
-            self._container.log.flush(name)
-        if not any(output.open for output in self._outputs.values()):
-            self._ended()
+            self._container.log.flush(NAMES[number])
+        self._ended()
 
     def reap(self) -> None:
         """Some child has ended: init, or an orphan that came to us."""
@@ -221,13 +220,13 @@ class Supervisor:
         self._ended()
 
     def _drain(self) -> None:
-        for output in self._outputs.values():
+        for output in self._outputs:
             if output.open:
                 output.drain()
 
     def _ended(self) -> None:
         """Once init is gone and its output all taken: record, and tell."""
-        if self._reaped is None or self._exit is not None or any(output.open for output in self._outputs.values()):
+        if self._reaped is None or self._exit is not None or any(output.open for output in self._outputs):
             return
         record = ending.from_status(self._reaped, self._container.cgroup.oom_kills() > 0)
         if self._start_failed is not None:
@@ -245,5 +244,3 @@ class Supervisor:
                 connection.end()
         for connection in list(self._deleting):
             self._delete(connection, force=True)
-
-

@@ -10,7 +10,7 @@ from skiff.spec.fields import Checker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, cast
+    from typing import Any
 
     from skiff.spec.types import Spec
 
@@ -28,6 +28,13 @@ UNSUPPORTED = {
     "linux.resources.memory": ("kernel", "kernelTCP", "swappiness", "disableOOMKiller"),
     "linux.resources.cpu": ("realtimeRuntime", "realtimePeriod", "burst", "idle"),
 }  # fmt: skip
+# Words of the specification that no file system knows, so that the kernel's answer would mislead.
+UNSUPPORTED_OPTIONS = frozenset(
+    (
+        "idmap", "ridmap", "rro", "rrw", "rnosuid", "rsuid", "rnodev", "rdev", "rnoexec", "rexec", "rnodiratime", "rdiratime",
+        "tmpcopyup",
+    )
+)  # fmt: skip
 _IPC_SYSCTLS = frozenset(
     ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni")
 )
@@ -49,7 +56,8 @@ def validate(document: Any, path: str) -> Spec:
         _mount(check, f"mounts[{index}]", mount)
     _linux(check, check.table("linux", spec.get("linux") or {}))
     _agreement(check, spec)
-    return cast("Spec", spec) if TYPE_CHECKING else spec
+    checked: Any = spec
+    return checked  # type: ignore[no-any-return]  # that it is a Spec is what has been checked
 
 
 def _supported(check: Checker, spec: dict[str, Any]) -> None:
@@ -119,10 +127,14 @@ def _mount(check: Checker, key: str, mount: dict[str, Any]) -> None:
         raise check.wrong(f"{key}.destination", "must be an absolute path")
     for name in ("type", "source"):
         check.optional_text(f"{key}.{name}", mount.get(name))
-    check.strings(f"{key}.options", mount.get("options") or [])
+    for option in check.strings(f"{key}.options", mount.get("options") or []):
+        if option in UNSUPPORTED_OPTIONS:
+            raise Unsupported(f"{check.path}: {key}.options: {option} is not supported by this version of skiff-oci: take it out")
     for name in ("uidMappings", "gidMappings"):
         if mount.get(name):
-            raise Unsupported(f"{check.path}: {key}.{name} is not supported by this version of skiff-oci: take it out of config.json")
+            raise Unsupported(
+                f"{check.path}: {key}.{name} is not supported by this version of skiff-oci: take it out of config.json"
+            )
 
 
 def _linux(check: Checker, linux: dict[str, Any]) -> None:
@@ -143,7 +155,9 @@ def _linux(check: Checker, linux: dict[str, Any]) -> None:
     if "mount" not in seen:
         raise check.wrong("linux.namespaces", "must have a mount namespace: without one the host's own root would change")
     if (linux.get("rootfsPropagation") or "") not in PROPAGATIONS:
-        raise check.wrong("linux.rootfsPropagation", "must be shared, slave, private or unbindable, or one of them with r before it")
+        raise check.wrong(
+            "linux.rootfsPropagation", "must be shared, slave, private or unbindable, or one of them with r before it"
+        )
     for name in ("maskedPaths", "readonlyPaths"):
         check.strings(f"linux.{name}", linux.get(name) or [])
     check.optional_text("linux.cgroupsPath", linux.get("cgroupsPath"))
@@ -194,5 +208,3 @@ def _agreement(check: Checker, spec: dict[str, Any]) -> None:
         needed = "ipc" if name in _IPC_SYSCTLS or name.startswith("fs.mqueue.") else "network" if name.startswith("net.") else ""
         if ".." in name or "/" in name or needed not in namespaces:
             raise check.wrong(f"linux.sysctl.{name}", "is not in a separate kernel namespace")
-
-
