@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
+from invoke.main import program
 from invoke.tasks import task
 
 # Options: name, default, help. A name's last underscore only keeps Python's own names free.
@@ -238,6 +239,10 @@ def lab_ssh(_: Context, host: str, command: str, name: str) -> None:
 
     Example: ./inv lab.ssh lab1 --command 'skiff ps'
     """
+    if host in ("-h", "--help"):
+        # Invoke takes any word for a positional argument that is still missing.
+        program.run(["invoke", "--search-root", str(Path(__file__).parent), "--help", "lab.ssh"], exit=False)
+        return
     with told():
         from fleet.lab import Lab
 
