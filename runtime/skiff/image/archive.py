@@ -1,6 +1,7 @@
 """An image archive: a tar file that was spooled to disk, with its members found by name and read in place.
 
-Says nothing of what the members mean (load.py). Links inside the archive are followed by name only, as older `docker save` wrote them.
+Says nothing of what the members mean (candidates.py). Links inside the archive, which older `docker save` wrote, are followed
+by name only.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,10 @@ def _manifest(
     if depth > INDEX_DEPTH:
         raise InvalidInput("the archive's indexes are nested too deeply")
     blob = _blob(_choose(descriptors))
-    document = _mapping(parse_document(archive.read(blob.path), blob.path), blob.path)
+    data = archive.read(blob.path)
+    if f"sha256:{hashlib.sha256(data).hexdigest()}" != blob.digest:
+        raise InvalidInput(f"{blob.path!r} in the archive is damaged: its digest is another")
+    document = _mapping(parse_document(data, blob.path), blob.path)
     if document.get("mediaType") in INDEXES or "manifests" in document:
         return _manifest(archive, _descriptors(document, blob.path, "manifests"), names, depth + 1)
     config = _blob(_mapping(document.get("config"), blob.path))

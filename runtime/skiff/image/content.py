@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Optional
 
 from skiff.errors import InvalidInput, NotFound
+from skiff.snapshot.tarstream import Source
 
 CHUNK = 1 << 20
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
@@ -49,7 +50,7 @@ class ContentStore:
         for directory in (self._blobs, self._ingest):
             os.makedirs(directory, mode=0o700, exist_ok=True)
 
-    def add(self, source: BinaryIO, digest: Optional[str] = None, size: Optional[int] = None) -> Blob:
+    def add(self, source: Source, digest: Optional[str] = None, size: Optional[int] = None) -> Blob:
         """Store what `source` holds to its end; it must have the digest and the size, where they are given."""
         descriptor, aside = tempfile.mkstemp(dir=self._ingest)
         try:
@@ -105,7 +106,7 @@ class ContentStore:
             os.unlink(os.path.join(self._ingest, name))
 
 
-def _copy(source: BinaryIO, target: BinaryIO) -> Blob:
+def _copy(source: Source, target: BinaryIO) -> Blob:
     sha256, size = hashlib.sha256(), 0
     while chunk := source.read(CHUNK):
         sha256.update(chunk)

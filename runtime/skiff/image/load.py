@@ -5,10 +5,11 @@ An image's blobs and layers are on disk before images.json names it; what a load
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from skiff.errors import InvalidInput
+from skiff.errors import InvalidInput, SkiffError
 from skiff.image.archive import Archive
 from skiff.image.candidates import Blob, Candidate, candidates
 from skiff.image.compression import decompressed
@@ -21,15 +22,21 @@ LAYER_LIMIT = 128
 
 def load(store: ImageStore, source: BinaryIO) -> Iterator[str]:
     """Load every image of an archive (tar or tar.gz); yields dockerd's line for each name as it is there."""
-    archive = Archive(source, store.data_root)
     try:
-        for candidate in candidates(archive):
-            yield from _load(store, archive, candidate)
+        archive = Archive(source, store.data_root)
+        try:
+            for candidate in candidates(archive):
+                yield from _load(store, archive, candidate)
+        finally:
+            archive.close()
+    except OSError as error:
+        store.collect()
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise SkiffError(f"no space left on device; free some under {store.data_root} and load again") from error
     except BaseException:
         store.collect()
         raise
-    finally:
-        archive.close()
 
 
 def _load(store: ImageStore, archive: Archive, candidate: Candidate) -> list[str]:

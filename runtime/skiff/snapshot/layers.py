@@ -3,7 +3,7 @@
     l/<LINK>                          -> ../snapshots/overlay/layers/<hex>/fs; short, for mount(2) takes one page of options
     snapshots/overlay/
         layers/<hex of chain ID>/
-            layer.json                {"chain", "parent", "diff", "size", "link"}
+            layer.json                {"chain", "parent", "diff", "size", "link", "opaque"}
             fs/                       the layer's own files, whiteouts and opaque marks as overlay has them
         ingest/<random>/              one that is being unpacked, or removed; litter once its process has gone
 
@@ -28,7 +28,7 @@ from typing import Optional
 from skiff.errors import InvalidInput, NotFound
 from skiff.linux.libc import LIBC, check
 from skiff.snapshot.tarstream import CHUNK, Source, TarStream
-from skiff.snapshot.unpack import Unpacker
+from skiff.snapshot.unpack import Unpacker, is_opaque
 
 RECORD = "layer.json"
 _ALPHABET = string.ascii_uppercase + string.digits
@@ -37,13 +37,14 @@ _LINK_LENGTH = 4
 
 @dataclass(frozen=True)
 class Layer:
-    """An unpacked layer; `size` counts its own files' bytes."""
+    """An unpacked layer; `size` counts its own files' bytes, `opaque` tells that it hides all layers below."""
 
     chain: str
     parent: Optional[str]
     diff: str
     size: int
     link: str
+    opaque: bool = False
 
 
 def chain_id(parent: Optional[str], diff_id: str) -> str:
@@ -106,9 +107,9 @@ class LayerStore:
         except FileNotFoundError:
             raise NotFound(f"layer {chain} is not unpacked") from None
 
-    def link(self, chain: str) -> str:
+    def link(self, layer: Layer) -> str:
         """The short path of a layer's files."""
-        return os.path.join(self._links, self.layer(chain).link)
+        return os.path.join(self._links, layer.link)
 
     def files(self, chain: str) -> str:
         """The directory of a layer's files."""
@@ -130,7 +131,9 @@ class LayerStore:
 
     def adopt(self, aside: str, parents: Sequence[str], diff_id: str, chain: str, size: int) -> Layer:
         """Make a layer of a directory in ingest/ that has the files in fs/; somebody else's equal one may win."""
-        layer = Layer(chain, parents[-1] if parents else None, diff_id, size, self._new_link(chain))
+        layer = Layer(
+            chain, parents[-1] if parents else None, diff_id, size, self._new_link(chain), is_opaque(os.path.join(aside, "fs"))
+        )
         with open(os.path.join(aside, RECORD), "w", encoding="utf-8") as file:
             json.dump(asdict(layer), file)
         _sync_filesystem(aside)
@@ -146,7 +149,7 @@ class LayerStore:
 
     def remove(self, chain: str) -> None:
         """Remove a layer: gone in one step, its files afterwards."""
-        link = self.link(chain)
+        link = self.link(self.layer(chain))
         aside = tempfile.mkdtemp(dir=self.ingest)
         os.rename(self._path(chain), os.path.join(aside, "layer"))
         with contextlib.suppress(FileNotFoundError):

@@ -75,7 +75,7 @@ class Overlay:
         """The mounts of a snapshot."""
         record = self._record(key)
         directory = self._path(key)
-        lowers = [self.layers.link(chain) for chain in reversed(record["chain"])]
+        lowers = self._lowers(record["chain"])
         # A read-only overlay needs two lower directories, a writable one needs one.
         if len(lowers) < (2 if record["kind"] == "view" else 1):
             lowers.append(self._empty)
@@ -143,6 +143,17 @@ class Overlay:
             if not os.path.exists(os.path.join(self._path(key), RECORD)):
                 self.remove(key)
         self.layers.recover()
+
+    def _lowers(self, chain: Sequence[str]) -> list[str]:
+        """The layers' directories, topmost first."""
+        lowers = []
+        for name in reversed(chain):
+            layer = self.layers.layer(name)
+            lowers.append(self.layers.link(layer))
+            # The kernel passes over an opaque mark on a layer's own root.
+            if layer.opaque:
+                break
+        return lowers
 
     def _create(self, key: str, chain: Sequence[str], kind: str) -> list[Mount]:
         directory = self._path(key)

@@ -46,6 +46,11 @@ def parts_of(name: str) -> Parts:
     return parts
 
 
+def is_opaque(directory: str) -> bool:
+    """Whether a directory hides what lower layers have under its name."""
+    return OPAQUE_XATTR in os.listxattr(directory)
+
+
 class Unpacker:
     """One run over one directory, which is empty at first.
 

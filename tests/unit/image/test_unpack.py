@@ -1,0 +1,150 @@
+"""What layers, hostile ones among them, become on disk; nothing here needs root."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from skiff.errors import InvalidInput, SkiffError
+from skiff.snapshot.tarstream import TarStream
+from skiff.snapshot.unpack import Unpacker
+from tests.unit.image.tars import directory, hardlink, member, symlink, tar
+
+
+def unpack(root: Path, data: bytes) -> Unpacker:
+    root.mkdir()
+    unpacker = Unpacker(str(root))
+    try:
+        unpacker.run(TarStream(io.BytesIO(data)))
+    finally:
+        unpacker.close()
+    return unpacker
+
+
+def tree(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+
+
+HOSTILE = {
+    "dot dot": [member("../out")],
+    "dot dot inside": [member("a/../../out")],
+    "dot dot that would stay": [member("a/../b")],
+    "absolute": [member("/out")],
+    "through a link": [symlink("a", ".."), member("a/out")],
+    "through an absolute link": [symlink("a", "/"), member("a/out")],
+    "directory over a link, then through": [symlink("a", ".."), member("a/b/out")],
+    "through a file": [member("a"), member("a/out")],
+    "hard link out": [hardlink("a", "../victim")],
+    "hard link absolute": [hardlink("a", "/victim")],
+    "hard link through a link": [symlink("d", ".."), hardlink("a", "d/victim")],
+    "hard link to nothing": [hardlink("a", "b")],
+    "hard link to a directory": [directory("d"), hardlink("a", "d")],
+    "whiteout without a name": [member(".wh.")],
+    "whiteout of dot dot": [member(".wh...")],
+    "whiteout through a link": [symlink("d", ".."), member("d/.wh.victim")],
+    "root that is a file": [member(".")],
+    "too deep": [member("a/" * 250 + "b")],
+    "too long": [member("a" * 5000)],
+    "long component": [member("a" * 300)],
+    "unknown type": [member("a", kind=b"Z")],
+    "uid out of range": [member("a", uid=1 << 33)],
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_layer_is_refused_and_nothing_outside_is_touched(tmp_path: Path, name: str) -> None:
+    (tmp_path / "victim").write_text("here")
+    with pytest.raises(InvalidInput):
+        unpack(tmp_path / "root", tar(*HOSTILE[name]))
+    assert [path for path in tree(tmp_path) if not path.startswith("root")] == ["victim"]
+    assert (tmp_path / "victim").stat().st_nlink == 1
+
+
+def test_pax_name_with_dot_dot_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput):
+        unpack(tmp_path / "root", tar(member("fine", pax_headers={"path": "../out"})))
+
+
+def test_file_that_ends_early_is_refused(tmp_path: Path) -> None:
+    data = tar(member("a", b"x" * 2000))[:1024]
+    with pytest.raises(InvalidInput, match="unexpected EOF"):
+        unpack(tmp_path / "root", data)
+
+
+def test_declared_size_beyond_the_disk_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    header = member("a")[0]
+    header.size = 1 << 60
+    with pytest.raises(SkiffError, match="no space left"):
+        unpack(tmp_path / "root", header.tobuf(tarfile.GNU_FORMAT))
+    assert tree(tmp_path / "root") == []
+
+
+def test_extended_header_of_great_size_is_not_read(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 1 << 40
+    with pytest.raises(InvalidInput, match="extended header"):
+        unpack(tmp_path / "root", header.tobuf(tarfile.GNU_FORMAT))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff" * 1024, b"short", tar(member("a", pax_headers={"mtime": "never"})), tar(member("a", pax_headers={"uid": "-1"}))],
+)
+def test_garbage_is_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(InvalidInput):
+        unpack(tmp_path / "root", data)
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ([member("./a", b"1"), member("a", b"22")], {"a": "22"}),
+        ([directory("a"), member("a/b"), member("a", b"3")], {"a": "3"}),
+        ([member("a", b"1"), directory("a"), member("a/b", b"2")], {"a/b": "2"}),
+        ([symlink("a", "/etc/passwd"), member("a", b"4")], {"a": "4"}),
+        ([member("a", b"5"), hardlink("b", "./a"), member("a", b"6")], {"a": "6", "b": "5"}),
+        ([directory("d"), member("d/x"), directory("d/e"), member("d/e/y"), member("d", b"7")], {"d": "7"}),
+        ([member("d/e/f", b"1"), member("d"), directory("d"), member("d/e/g", b"8")], {"d/e/g": "8"}),
+        ([member("\udcff\n", b"9")], {"\udcff\n": "9"}),
+    ],
+)
+def test_the_later_entry_counts(tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]], expected: dict[str, str]) -> None:
+    root = tmp_path / "root"
+    unpack(root, tar(*members, form=tarfile.GNU_FORMAT))
+    files = {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+    assert files == expected
+
+
+def test_metadata(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    unpacker = unpack(
+        root,
+        tar(
+            directory("d", mode=0o1770, mtime=1000),
+            member("d/suid", b"abc", mode=0o4755, pax_headers={"mtime": "1234567890.123456789"}),
+            symlink("d/link", "/nowhere"),
+            member("d/fifo", kind=tarfile.FIFOTYPE, mode=0o640),
+            member("implied/file", b"x"),
+            member("n" * 150 + "/" + "m" * 150, b"long"),
+        ),
+    )
+    assert unpacker.size == 8
+    assert stat.S_IMODE((root / "d").stat().st_mode) == 0o1770
+    assert (root / "d").stat().st_mtime == 1000
+    assert stat.S_IMODE((root / "d/suid").stat().st_mode) == 0o4755
+    assert (root / "d/suid").stat().st_mtime_ns == 1234567890123456789
+    assert os.readlink(root / "d/link") == "/nowhere"
+    assert stat.S_ISFIFO((root / "d/fifo").stat().st_mode)
+    assert stat.S_IMODE((root / "implied").stat().st_mode) == 0o755
+    assert (root / ("n" * 150) / ("m" * 150)).read_text() == "long"
+
+
+def test_overlays_own_marks_are_not_taken_from_a_layer(tmp_path: Path) -> None:
+    names = ["trusted.overlay.redirect", "user.overlay.redirect", "security.selinux"]
+    unpack(tmp_path / "root", tar(member("a", pax_headers={f"SCHILY.xattr.{name}": "/../.." for name in names})))
+    assert not set(os.listxattr(tmp_path / "root/a")) & {"trusted.overlay.redirect", "user.overlay.redirect"}
