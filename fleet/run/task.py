@@ -109,8 +109,12 @@ def shown(job: Job, options: Options, quiet: bool) -> List[Listener]:
 
 def write_line(line: str) -> None:
     """One line on standard output, at once: a pipe's reader should not wait for it."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read is gone (`| head`): the hosts are still to be finished.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_options(options: Options) -> None:
