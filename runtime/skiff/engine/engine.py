@@ -41,8 +41,8 @@ class Engine:
 
     async def open(self) -> None:
         """Take the data root, alone; meet the containers that run on from before."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._open_root)
+        # In the loop's own thread: before Python 3.10 the containers' locks belong to a loop from their making, and nothing is served yet.
+        self._open_root()
         self.lifecycle = lifecycle.Lifecycle(self.containers, self.images, self._launching, self.settings.exec_root)
         await self._launching.open()
         await self.lifecycle.recover()
