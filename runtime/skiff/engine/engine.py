@@ -41,7 +41,7 @@ class Engine:
 
     async def open(self) -> None:
         """Take the data root, alone; meet the containers that run on from before."""
-        # In the loop's own thread: before Python 3.10 the containers' locks belong to a loop from their making, and nothing is served yet.
+        # In the loop's own thread: before Python 3.10 a container's lock belongs to the loop of the thread that made it.
         self._open_root()
         self.lifecycle = lifecycle.Lifecycle(self.containers, self.images, self._launching, self.settings.exec_root)
         await self._launching.open()
