@@ -7,6 +7,7 @@ import os
 from skiff.cgroup import files
 from skiff.cgroup.hierarchy import View
 from skiff.errors import InvalidInput, Unsupported
+from skiff.linux import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 WANTED = ("cpuset", "cpu", "memory", "pids", "io")
 DEFAULT_PERIOD = 100_000
-SIGKILL = 9
 
 
 class V2:
@@ -97,7 +97,7 @@ class V2:
 
     def kill(self, signal: int) -> None:
         """By cgroup.kill where the kernel has it (5.14), else frozen meanwhile."""
-        if signal == SIGKILL and os.path.exists(f"{self._directory}/cgroup.kill"):
+        if signal == signals.SIGKILL and os.path.exists(f"{self._directory}/cgroup.kill"):
             files.write(self._directory, "cgroup.kill", 1)
             return
         if not files.pids(self._directory):

@@ -5,12 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 
+from skiff.linux import signals
 from skiff.linux.libc import LIBC
 
-SIGKILL = 9
-SIGTERM = 15
-SIGSTOP = 19
-LAST_SIGNAL = 64
 _SYS_CLOSE_RANGE = 436
 _CLOSE_RANGE_CLOEXEC = 4
 _SIG_DFL = 0
@@ -24,7 +21,7 @@ LIBC.sigprocmask.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)
 
 def reset_signals() -> None:
     """Default disposition for every signal and none blocked: ignored and blocked ones would outlive exec."""
-    for number in range(1, LAST_SIGNAL + 1):
+    for number in range(1, signals.LAST + 1):
         LIBC.signal(number, _SIG_DFL)
     LIBC.sigprocmask(_SIG_SETMASK, _NO_SIGNALS, None)
 

@@ -6,7 +6,7 @@ import errno
 import os
 
 from skiff.linux import namespaces as ns
-from skiff.linux import processes
+from skiff.linux import signals
 from skiff.linux.capabilities import NUMBERS
 from skiff.oci import command, failure, rootfs
 from skiff.oci.init import Init, InitPlan
@@ -117,7 +117,7 @@ def _abandon(pid: int, cgroup: CgroupManager, channels: Channels) -> None:
         if fd >= 0:
             os.close(fd)
     if pid > 0:
-        os.kill(pid, processes.SIGKILL)
+        os.kill(pid, signals.SIGKILL)
         os.waitpid(pid, 0)
     cgroup.delete()
 

@@ -12,7 +12,7 @@ import resource
 import sys
 
 from skiff.errors import SyscallError
-from skiff.linux import capabilities, mounts, namespaces, network, prctl, processes
+from skiff.linux import capabilities, mounts, namespaces, network, prctl, processes, signals
 from skiff.oci import command, failure, identity, inroot
 
 TYPE_CHECKING = False
@@ -218,4 +218,4 @@ class Init:
 
     def _tie_to_parent(self) -> None:
         if self.plan.dies_with_parent:
-            prctl.prctl(prctl.PR_SET_PDEATHSIG, processes.SIGKILL)
+            prctl.prctl(prctl.PR_SET_PDEATHSIG, signals.SIGKILL)

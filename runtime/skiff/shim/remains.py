@@ -7,7 +7,7 @@ import os
 
 from skiff.cgroup.manager import open_manager
 from skiff.errors import Conflict, NotFound
-from skiff.linux import processes
+from skiff.linux import processes, signals
 from skiff.oci.store import Store
 from skiff.shim import exit as ending
 
@@ -29,14 +29,14 @@ def clear(exec_root: str, identity: str) -> dict[str, Any] | None:
         raise Conflict(f"container {identity} has a shim already")
     cgroup = open_manager(state["cgroup"])
     oom = cgroup.oom_kills() > 0
-    cgroup.kill(processes.SIGKILL)
+    cgroup.kill(signals.SIGKILL)
     if processes.start_time(state["pid"]) == state["started"]:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(state["pid"], processes.SIGKILL)
+            os.kill(state["pid"], signals.SIGKILL)
     cgroup.delete()
     record = ending.load(exec_root, identity)
     if record is None:
-        record = ending.document(ending.KILLED, processes.SIGKILL, oom)
+        record = ending.document(ending.KILLED, signals.SIGKILL, oom)
         ending.save(exec_root, identity, record)
     store.remove(identity)
     _unlink(exec_root, identity)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from skiff.errors import Conflict, InvalidInput
-from skiff.linux import processes
+from skiff.linux import signals
 from skiff.oci import clock, failure, status
 from skiff.oci.create import open_gate
 from skiff.shim import exit as ending
@@ -88,7 +88,7 @@ class Supervisor:
             self._start()
             connection.answer({"ok": True, "started": self._started})
         elif op == "kill":
-            self._kill(message.get("signal", processes.SIGTERM), bool(message.get("all")))
+            self._kill(message.get("signal", signals.SIGTERM), bool(message.get("all")))
             connection.answer({"ok": True})
         elif op == "state":
             connection.answer({"ok": True, **self._state()})
@@ -130,7 +130,7 @@ class Supervisor:
 
     def _kill(self, signal: Any, everyone: bool) -> None:
         status.require("kill", self._container.identity, self._status)
-        if not isinstance(signal, int) or not 0 <= signal <= processes.LAST_SIGNAL:
+        if not isinstance(signal, int) or not 0 <= signal <= signals.LAST:
             raise InvalidInput(f"invalid signal: {signal!r}")
         if everyone:
             self._container.cgroup.kill(signal)
@@ -147,12 +147,12 @@ class Supervisor:
         if self._exit is None:
             if not force:
                 raise Conflict(f"cannot delete container {self._container.identity}: it is {self._status}; kill it first, or force")
-            self._container.cgroup.kill(processes.SIGKILL)
+            self._container.cgroup.kill(signals.SIGKILL)
             if self._reaped is None:
-                os.kill(self._container.created.pid, processes.SIGKILL)
+                os.kill(self._container.created.pid, signals.SIGKILL)
             self._deleting.append(connection)
             return
-        self._container.cgroup.kill(processes.SIGKILL)
+        self._container.cgroup.kill(signals.SIGKILL)
         self._container.cgroup.delete()
         self._container.store.remove(self._container.identity)
         os.unlink(f"{self._container.exec_root}/shims/{self._container.identity}.sock")
@@ -214,7 +214,7 @@ class Supervisor:
                 break
             if pid == self._container.created.pid:
                 self._reaped = wait_status
-                self._container.cgroup.kill(processes.SIGKILL)
+                self._container.cgroup.kill(signals.SIGKILL)
                 self._stdin.close()
                 self.loop.after(DRAIN_SECONDS, self._drain)
         self._ended()
