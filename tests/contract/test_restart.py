@@ -81,3 +81,47 @@ def wait_until(holds: object) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_launcher_that_dies_is_replaced(loaded: Daemon) -> None:
+    exec_root = loaded.arguments[loaded.arguments.index("--exec-root") + 1]
+    run_detached(loaded, "before", "sleep 1000")
+    (launcher,) = launchers(exec_root)
+    os.kill(launcher, signal.SIGKILL)
+    done = loaded.skiff("run", "--rm", "--network", "none", "busybox", "echo", "again")
+    assert (done.stdout, done.returncode) == ("again\n", 0), done.stderr
+    assert loaded.client.call("GET", "/containers/before/json")["State"]["Running"]
+    loaded.client.call("DELETE", "/containers/before?force=1")
+
+
+def launchers(exec_root: str) -> list[int]:
+    """The processes that hold this exec root's launcher socket: not shims, which are its children's children."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+            with open(f"/proc/{name}/comm", encoding="utf-8") as file:
+                is_launcher = file.read() == "skiff-launcher\n"
+        except OSError:
+            continue
+        if is_launcher and exec_root.encode() in words:
+            found.append(int(name))
+    return found
+
+
+def test_without_live_restore_a_stop_of_the_daemon_stops_the_containers(loaded: Daemon) -> None:
+    config = loaded.arguments[loaded.arguments.index("--config-file") + 1]
+    run_detached(loaded, "leaving", "trap 'exit 6' TERM; while :; do sleep 0.1; done")
+    pid = loaded.client.call("GET", "/containers/leaving/json")["State"]["Pid"]
+    with open(config, "w", encoding="ascii") as file:
+        file.write('{"live-restore": false}')
+    loaded.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: not loaded.client.call("GET", "/info")["LiveRestoreEnabled"])
+    loaded.kill(signal.SIGTERM)
+    assert not os.path.exists(f"/proc/{pid}")
+    with open(config, "w", encoding="ascii") as file:
+        file.write("{}")
+    loaded.start()
+    assert loaded.client.call("GET", "/containers/leaving/json")["State"]["ExitCode"] == 6
+    loaded.client.call("DELETE", "/containers/leaving")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import os
 import signal
@@ -179,3 +180,34 @@ def test_a_name_can_be_used_once(cli: Cli) -> None:
     second = cli("run", "-d", "--network", "none", "--name", "twin", "busybox", "sleep", "1000")
     assert second.returncode == 125
     assert 'The container name "/twin" is already in use' in second.stderr
+
+
+def test_input_reaches_the_container_and_its_end_too(loaded: Daemon) -> None:
+    done = loaded.docker(*RUN, "-i", "busybox", "cat", input="line\n" * 5000)
+    assert (done.stdout, done.returncode) == ("line\n" * 5000, 0), done.stderr
+
+
+def test_many_at_once_are_kept_apart(loaded: Daemon) -> None:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(loaded.skiff, *RUN, "busybox", "sh", "-c", f"echo {number}; exit {number}") for number in range(16)]
+        results = [future.result() for future in runs]
+    assert [(done.stdout, done.returncode) for done in results] == [(f"{number}\n", number) for number in range(16)]
+    assert loaded.client.call("GET", "/containers/json?all=1") == []
+
+
+def test_a_log_that_is_kept_nowhere_cannot_be_read(cli: Cli) -> None:
+    cli("run", "-d", "--network", "none", "--name", "mute", "--log-driver", "none", "busybox", "echo", "x")
+    done = cli("logs", "mute")
+    assert done.returncode == 1
+    assert "configured logging driver does not support reading" in done.stderr
+
+
+def test_logs_rotate_and_read_on(cli: Cli, loaded: Daemon) -> None:
+    options = ("--log-opt", "max-size=20k", "--log-opt", "max-file=3")
+    script = "i=0; while [ $i -lt 1000 ]; do echo line $i; i=$((i+1)); done"
+    cli("run", "-d", "--network", "none", "--name", "chatty", *options, "busybox", "sh", "-c", script)
+    loaded.client.call("POST", "/containers/chatty/wait")
+    lines = cli("logs", "chatty").stdout.splitlines()
+    assert lines[-1] == "line 999"
+    assert 200 < len(lines) < 1000
+    assert [int(line.split()[1]) for line in lines] == list(range(1000 - len(lines), 1000))

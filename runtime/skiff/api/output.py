@@ -8,7 +8,7 @@ from typing import AsyncIterator, Optional
 from skiff.api import messages, router
 from skiff.engine import engine, logs
 from skiff.engine.container import Streams
-from skiff.errors import InvalidInput, SkiffError
+from skiff.errors import InvalidInput, Unsupported
 
 
 class OutputRoutes:
@@ -27,7 +27,7 @@ class OutputRoutes:
         container = self._engine.containers.find(request.parameters["name"])
         query = _query(request)
         if container.record.host_config["LogConfig"]["Type"] != "json-file":
-            raise SkiffError("configured logging driver does not support reading")
+            raise Unsupported("configured logging driver does not support reading")
         follow = request.flag("follow")
         lines = logs.follow(container.log_path, query, lambda: not (follow and container.alive))
 

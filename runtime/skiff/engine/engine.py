@@ -61,7 +61,7 @@ class Engine:
         self.images = images.Images(root)
         self.containers = containers.Containers(records.Records(root), self.images)
         self.containers.load()
-        self.images.recover([container.record.id for container in self.containers])
+        self.images.recover(self.containers.stored.identities())
 
     async def close(self) -> None:
         """Let go of the data root; containers run on, unless live-restore was turned off."""

@@ -53,9 +53,13 @@ class Records:
             os.unlink(os.path.join(container.directory, CONFIG))
         shutil.rmtree(container.directory, ignore_errors=True)
 
+    def identities(self) -> list[str]:
+        """Of all that is there, also of what cannot be read."""
+        return os.listdir(self._root)
+
     def load(self) -> list[Container]:
         """Every container there is, oldest first."""
-        found = [self._load(identity) for identity in os.listdir(self._root)]
+        found = [self._load(identity) for identity in self.identities()]
         return sorted((container for container in found if container), key=lambda container: container.record.created)
 
     def _load(self, identity: str) -> Optional[Container]:
