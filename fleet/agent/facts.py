@@ -1,9 +1,7 @@
 """What this host is, mostly read from files: docs/exchange.md draws the document."""
 
 import os
-import platform
 import re
-import socket
 import subprocess
 import sys
 
@@ -23,7 +21,7 @@ def gather() -> "Dict[str, Any]":
     uname = os.uname()
     cpu = read("/proc/cpuinfo")
     return {
-        "hostname": socket.gethostname(),
+        "hostname": uname.nodename,
         "uid": os.geteuid(),
         "os": _os_release(),
         "kernel": uname.release,
@@ -73,7 +71,7 @@ def _os_release() -> "Dict[str, Any]":
 def _pythons() -> "List[Dict[str, Any]]":
     """Every Python 3 on the way, once: those of other files than this one are asked for their version, all at once."""
     own = os.path.realpath(sys.executable)
-    found, asked = {own: list(platform.python_version_tuple())}, {}
+    found, asked = {own: [str(part) for part in sys.version_info[:3]]}, {}
     paths = {own: sys.executable}
     for folder in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/libexec"]:
         for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():

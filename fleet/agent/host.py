@@ -39,11 +39,14 @@ class Host:
         self.installed = Installed([name for one in resources if one["kind"] == "package" for name in one["names"]])
         self.units = Units([one["name"] for one in resources if one["kind"] == "unit"])
 
-    def refresh(self) -> None:
-        """Forget what was asked: something changed."""
-        self.accounts = Accounts()
-        self.installed = Installed(self.installed.names)
-        self.units = Units(self.units.names)
+    def refresh(self, kind: str) -> None:
+        """Forget what a change of this kind of resource may have made untrue."""
+        if kind in ("package", "command"):
+            self.installed = Installed(self.installed.names)
+        if kind in ("package", "command", "user", "group"):
+            self.accounts = Accounts()
+        if kind not in ("user", "group", "directory", "json", "sysctl", "module"):
+            self.units = Units(self.units.names)
 
     def begin_applying(self) -> None:
         """From here on the host itself is asked, nothing foreseen."""
@@ -51,7 +54,7 @@ class Host:
         self.forecast = Forecast()
         self.changed = set()
         self.reboot = []
-        self.refresh()
+        self.refresh("command")
 
     def needs_reboot(self, reason: str) -> None:
         """Note, once, why the host has to be started anew."""

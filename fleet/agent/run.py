@@ -123,7 +123,7 @@ class Run:
         self._journal.announce([resource["id"], *change.also])
         plan.kind(resource).apply(resource, change, self._host)
         self._host.changed.update([resource["id"], *change.also])
-        self._host.refresh()
+        self._host.refresh(resource["kind"])
 
     def _result(
         self,

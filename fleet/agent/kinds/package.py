@@ -36,7 +36,7 @@ def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     """The transaction."""
     log = os.path.join(host.state.prepare(), "transaction.log")
     dnf.transact(dnf.command(host.facts), _verb(want), _differing(want, host), log)
-    host.refresh()
+    host.refresh("package")
     left = _differing(want, host)
     if left:  # yum calls a package that it does not find no failure
         raise AgentError("{} did not {} {}".format(host.facts["package_manager"], _verb(want), ", ".join(left)), dnf.tail(log))

@@ -67,12 +67,12 @@ def converges(session: Session, root: Path, on_message: Callable[[Exchange, Mess
     assert session.check(resources(root))["changes"] == []
 
 
-@pytest.mark.parametrize("number", range(1, 15))
+@pytest.mark.parametrize("number", range(2, 15, 2))
 def test_killed_after_a_message(session: Session, root: Path, number: int) -> None:
     converges(session, root, kill_at(number))
 
 
-@pytest.mark.parametrize("number", range(3, 13, 2))
+@pytest.mark.parametrize("number", (3, 6, 9))
 def test_terminated_after_a_message(session: Session, root: Path, number: int) -> None:
     seen = []
 
@@ -84,7 +84,7 @@ def test_terminated_after_a_message(session: Session, root: Path, number: int) -
     converges(session, root, on_message)
 
 
-@pytest.mark.parametrize("at", [1, *range(2, 26, 3), 60, *range(100, 118, 4)])
+@pytest.mark.parametrize("at", [1, *range(3, 26, 4), 60, 101, 106, 111, 116])
 def test_killed_before_a_write(session: Session, root: Path, at: int) -> None:
     prepare(session, root)
     session.trap = at

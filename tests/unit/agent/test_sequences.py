@@ -49,7 +49,7 @@ def build(root: Path, state: List[Any]) -> List[Dict[str, Any]]:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(desired_states(), min_size=1, max_size=3))
 def test_converges(states: List[List[Any]]) -> None:
     scratch = Path(tempfile.mkdtemp())
