@@ -8,12 +8,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import IO, Any, Dict, List, Optional
 
+from fleet.errors import UsageError
 from fleet.events import Event, HostOutcome
 
 
@@ -35,8 +38,14 @@ class Record:
     def begin(self, run: str, hosts: List[str]) -> None:
         """Opens the file."""
         self._run = run
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._directory / f"{run}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._directory / f"{run}.jsonl", os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UsageError(
+                f"the run record cannot be written to {self._directory}: {error.strerror}",
+                resolution="set XDG_STATE_HOME to a directory of yours",
+            ) from error
         self._stream = os.fdopen(descriptor, "w", encoding="utf-8")
         self._write({"kind": "begin", "run": run, "task": self._task, "at": time.time(), "hosts": hosts})
 
@@ -46,7 +55,6 @@ class Record:
 
     def end(self, outcomes: List[HostOutcome], interrupted: bool) -> None:
         """Sums up and closes."""
-        assert self._stream is not None
         summary = {
             "kind": "end",
             "run": self._run,
@@ -59,7 +67,11 @@ class Record:
             },
         }
         self._write(summary)
-        self._stream.close()
+        if self._stream is not None:
+            self._stream.close()
+            self._replace_last(summary)
+
+    def _replace_last(self, summary: Dict[str, Any]) -> None:
         aside = self._directory / f".last-{self._run}"
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -67,6 +79,14 @@ class Record:
         aside.rename(self._directory / "last.json")
 
     def _write(self, line: Dict[str, Any]) -> None:
-        assert self._stream is not None
-        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._stream.flush()
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._stream.flush()
+        except OSError as error:
+            # The hosts matter more than their record.
+            sys.stderr.write(f"the run record ends here: {error.strerror}\n")
+            stream, self._stream = self._stream, None
+            with contextlib.suppress(OSError):
+                stream.close()

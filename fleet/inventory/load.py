@@ -7,6 +7,7 @@ inventory/host_vars/<h>.yml    settings of a host, over those in hosts.yml
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
@@ -131,5 +132,8 @@ def read_inventory(paths: Sequence[Path]) -> Inventory:
 
 
 def inventory_files(home: Path, lab: Path) -> List[Path]:
-    """The inventory of the repository and that of the running lab, as far as they are there."""
-    return [path for path in (home / "hosts.yml", lab) if path.exists()]
+    """The inventory of the repository and that of the running lab, as far as they are there.
+
+    A lab is root's: for anybody else it is not there.
+    """
+    return [path for path in (home / "hosts.yml", lab) if os.access(path, os.R_OK)]

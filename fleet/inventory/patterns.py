@@ -14,6 +14,7 @@ from fleet.inventory.settings import HOST_NAME, USER, is_address
 
 LITERAL = re.compile(r"(?:(?P<user>[^@]*)@)?(?:\[(?P<v6>[^\]]*)\]|(?P<address>[^:\[\]]*))(?::(?P<port>[^:]*))?\Z")
 LOCAL = "localhost"
+EMPTY = "the inventory is empty: see inventory/hosts.yml, or boot a lab with `invoke lab.up`"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def matching(inventory: Inventory, term: str) -> Set[str]:
         if fnmatch.fnmatchcase(group, term):
             found |= inventory.members(group)
     if not found:
-        known = inventory.explain(term) or "the inventory is empty: see inventory/hosts.yml, or boot a lab with `invoke lab.up`"
+        known = inventory.explain(term) or EMPTY
         raise UsageError(
             f"--hosts: {term!r} matches no host and no group", known, "a host that stands in no inventory is written user@address"
         )
@@ -115,7 +116,7 @@ def select(inventory: Inventory, pattern: str, extra: Mapping[str, Entry]) -> Li
     hosts = [inventory.host(name, extra) for name in inventory.names if name in chosen]
     hosts += [outsider(inventory, name, literal, extra) for name, literal in literals.items()]
     if not hosts:
-        raise UsageError(f"--hosts: {pattern!r} leaves no host")
+        raise UsageError(f"--hosts: {pattern!r} leaves no host", resolution="" if inventory.names else EMPTY)
     return hosts
 
 

@@ -17,9 +17,8 @@ from typing import Callable, Dict, List, Optional, Sequence, Union
 from fleet import events
 from fleet.events import Event, Fault, HostOutcome, Listener
 from fleet.inventory.model import Host
-from fleet.run.host import HostRun
+from fleet.run.host import Connect, HostRun
 from fleet.run.job import Job
-from fleet.transport import Transport
 
 INTERRUPT = "interrupt"
 
@@ -34,7 +33,7 @@ def default_forks() -> int:
 class Fanout:
     """One run. `connect` makes the transport of a host."""
 
-    def __init__(self, job: Job, connect: Callable[[Host, threading.Event], Transport], listeners: Sequence[Listener]) -> None:
+    def __init__(self, job: Job, connect: Connect, listeners: Sequence[Listener]) -> None:
         self._job = job
         self._connect = connect
         self._listeners = listeners
@@ -73,7 +72,7 @@ class Fanout:
         return [outcomes[host.name] for host in hosts]
 
     def _one(self, host: Host) -> HostOutcome:
-        return HostRun(host, self._job, self._connect(host, self.stopping), self._items.put, self.stopping)()
+        return HostRun(host, self._job, self._connect, self._items.put, self.stopping)()
 
     def _catch_interrupts(self) -> Union[Callable[[int, Optional[FrameType]], object], int, None]:
         if threading.current_thread() is not threading.main_thread():

@@ -18,6 +18,7 @@ from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
 from fleet.transport import Transport
 
 Emit = Callable[[Event], None]
+Connect = Callable[[Host, threading.Event], Transport]
 
 
 class PythonWouldBeInstalled(HostError):
@@ -27,10 +28,10 @@ class PythonWouldBeInstalled(HostError):
 class HostRun:
     """One host's exchange. `stopping` is set when the run is to end early."""
 
-    def __init__(self, host: Host, job: Job, transport: Transport, emit: Emit, stopping: threading.Event) -> None:
+    def __init__(self, host: Host, job: Job, connect: Connect, emit: Emit, stopping: threading.Event) -> None:
         self._host = host
         self._job = job
-        self._transport = transport
+        self._connect = connect
         self._emit = emit
         self._stopping = stopping
         self._reached = False
@@ -49,8 +50,6 @@ class HostRun:
             self._fail(error)
         except Exception as error:
             self._fail(HostError(f"internal error: {type(error).__name__}: {error}", traceback.format_exc(), "please report this"))
-        finally:
-            self._transport.close()
         self.outcome.seconds = time.monotonic() - begun
         self._tell("finished", self.outcome.as_json())
         return self.outcome
@@ -72,13 +71,19 @@ class HostRun:
             self.outcome.state = events.INTERRUPTED
             return
         self._tell("connecting", {"address": self._host.target})
-        self._transport.connect()
-        become = self._transport.user != "root" if self._host.become is None else self._host.become
-        started = bootstrap.prepare(become)
-        channel = self._transport.open(started.command)
+        transport = self._connect(self._host, self._stopping)
         try:
-            session = Session(channel, started, self._job.become_password, deadline, self._job.silence, self._stopping.is_set)
-            self._converse(session)
+            transport.connect()
+            become = transport.user != "root" if self._host.become is None else self._host.become
+            self._open(transport, bootstrap.prepare(become), deadline)
+        finally:
+            transport.close()
+
+    def _open(self, transport: Transport, started: bootstrap.Bootstrap, deadline: float) -> None:
+        channel = transport.open(started.command)
+        try:
+            password, silence = self._job.become_password, self._job.silence
+            self._converse(Session(channel, started, password, deadline, silence, self._stopping.is_set))
         finally:
             channel.close()
 

@@ -93,18 +93,25 @@ def execute(
 
 
 def shown(job: Job, options: Options, quiet: bool) -> List[Listener]:
-    """The listeners that show the run: standard output belongs to the document with --json, and to the answers of `quiet` tasks."""
-    if options.json and not quiet:
-        return [Document(sys.stdout)]
+    """The listeners that show the run: standard output is the document's with --json, and the answers' in `quiet` tasks."""
     if quiet:
         return []
-    words = Words(wants_colour(sys.stdout), options.diff, job.mode in (CHECK, VERIFY))
+    tables = job.mode == VERIFY
     verb = "changed" if job.mode == APPLY else "would-change"
+    if options.json:
+        words = Words(wants_colour(sys.stderr), diffs=False, plans=False)
+        return [Document(sys.stdout), Lines(write_error, words, verb)]
+    words = Words(wants_colour(sys.stdout), options.diff, job.mode in (CHECK, VERIFY))
     if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        return [Lines(write_line, words, verb, tables=job.mode == VERIFY)]
+        return [Lines(write_line, words, verb, tables)]
     from fleet.progress.live import LiveTable
 
-    return [LiveTable(lambda put: Lines(put, words, verb, tables=job.mode == VERIFY))]
+    return [LiveTable(lambda put: Lines(put, words, verb, tables))]
+
+
+def write_error(line: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(line + "\n")
 
 
 def write_line(line: str) -> None:

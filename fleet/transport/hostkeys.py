@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 import paramiko
+from paramiko.hostkeys import InvalidHostKey
 
 from fleet.errors import UnreachableError
 from fleet.transport.policies import ACCEPT_NEW
@@ -40,6 +41,8 @@ class KnownHosts:
             return cls([file] if file else [USER_FILE, SYSTEM_FILE], policy)
         except OSError as error:
             raise UnreachableError(f"known hosts cannot be read from {error.filename}: {error.strerror}") from error
+        except InvalidHostKey as error:
+            raise UnreachableError(f"a key of the known hosts is broken: {error.line.strip()[:80]}") from error
 
     def of_host(self, name: str) -> List[Tuple[str, paramiko.PKey]]:
         """The known keys of a host as (type, key); `name` is `[address]:port` where the port is not 22."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import random
 import select
 import socket
@@ -25,6 +26,8 @@ FIRST_DELAY = 0.4
 KEEPALIVE = 15
 # The kernel gives a dead connection up after this many milliseconds without an acknowledgement.
 DEAD_AFTER = 60_000
+# Seconds that a host may take no byte of what is sent to it.
+STALLED = 120
 
 # What goes wrong is told by the error raised; paramiko's threads would print tracebacks of their own.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -49,6 +52,7 @@ class SshChannel:
 
     def __init__(self, channel: paramiko.Channel, host: Host) -> None:
         self._channel = channel
+        self._channel.settimeout(STALLED)
         self._host = host
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
@@ -130,6 +134,7 @@ class SshTransport:
             connect_kwargs=self._options(),
         )
         self.user = self._connection.user
+        self._connection.connect_kwargs["key_filename"] = self._keys()
         for hop in self._hops():
             self._check_keys(hop)
         try:
@@ -152,6 +157,11 @@ class SshTransport:
         if self._login.password is not None:
             options["password"] = self._login.password
         return options
+
+    def _keys(self) -> List[str]:
+        """The keys to try; one of ~/.ssh/config that is not there is passed over, as OpenSSH does."""
+        named = self._connection.connect_kwargs.get("key_filename", [])
+        return [name for name in named if name == str(self._host.identity_file) or os.path.exists(os.path.expanduser(name))]
 
     def _hops(self) -> List[Any]:
         """The connection and the jump hosts before it, whose keys are checked alike."""

@@ -42,7 +42,7 @@ def job(mode: str = "apply", *roles: Role, **fields: Any) -> Job:
 
 def host_run(job: Job, transport: Transport, heard: Optional[List[Event]] = None) -> HostOutcome:
     emit = (heard if heard is not None else []).append
-    return HostRun(Host("h1", "10.0.0.1"), job, transport, emit, threading.Event())()
+    return HostRun(Host("h1", "10.0.0.1"), job, lambda *_: transport, emit, threading.Event())()
 
 
 def agent(script: Script, **options: Any) -> FakeTransport:
@@ -264,12 +264,21 @@ def test_the_first_interrupt_stops_every_host_orderly() -> None:
 
 def test_a_fault_of_our_own_is_a_failed_host_not_a_broken_run() -> None:
     def connect(host: Host, _stopping: threading.Event) -> Transport:
-        raise UsageError("known hosts cannot be read")
+        raise ValueError("odd")
 
     with ThreadPoolExecutor(1) as executor:
         (outcome,) = Fanout(job(), connect, []).run(hosts("h"), executor)
     assert outcome.state == "failed"
-    assert "known hosts cannot be read" in outcome.faults[0].brief
+    assert "internal error: ValueError: odd" in outcome.faults[0].brief
+
+
+def test_what_cannot_be_connected_with_is_an_unreachable_host() -> None:
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        raise UnreachableError("known hosts cannot be read")
+
+    with ThreadPoolExecutor(1) as executor:
+        (outcome,) = Fanout(job(), connect, []).run(hosts("h"), executor)
+    assert (outcome.state, outcome.faults[0].brief) == ("unreachable", "known hosts cannot be read")
 
 
 @pytest.mark.parametrize(
@@ -301,6 +310,21 @@ def test_the_record_holds_every_event_and_is_the_owners_alone(tmp_path: Path) ->
     assert stat.S_IMODE((directory / "last.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert sorted(path.name for path in directory.iterdir()) == ["last.json", "run-1.jsonl"]
+
+
+def test_a_record_that_cannot_be_begun_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"the run record cannot be written to .*\n?set XDG_STATE_HOME"):
+        Record("plan", tmp_path / "file" / "runs").begin("run-3", [])
+
+
+def test_a_full_disk_ends_the_record_and_not_the_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "run-4.jsonl").symlink_to("/dev/full")
+    record = Record("plan", tmp_path)
+    record.begin("run-4", [])
+    record.hear(Event("h1", "begin", {}))
+    record.end([], False)
+    assert capsys.readouterr().err.count("the run record ends here: No space left on device") == 1
 
 
 def test_a_record_follows_xdg_state_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -109,6 +109,14 @@ def test_a_changed_key_is_told_loudly() -> None:
     assert "ssh-keygen -R '10.0.0.1' -f /k" in error.resolution
 
 
+def test_a_broken_file_of_keys_is_told(tmp_path: Path) -> None:
+    (tmp_path / "known").write_text("10.0.0.1 ssh-ed25519 broken!\n")
+    with pytest.raises(UnreachableError, match=r"a key of the known hosts is broken: 10\.0\.0\.1 ssh-ed25519 broken!"):
+        KnownHosts.of(tmp_path / "known", "strict")
+    with pytest.raises(UnreachableError, match=r"known hosts cannot be read from .*: Is a directory"):
+        KnownHosts.of(tmp_path, "strict")
+
+
 def test_the_inventorys_file_of_keys_replaces_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert KnownHosts.of(tmp_path / "mine", "strict").files == [tmp_path / "mine"]
