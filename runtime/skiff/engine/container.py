@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Mapping, Optional
@@ -85,10 +86,14 @@ class Container:
     record: Record
     directory: str
     state: State = field(default_factory=State)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     exits: set[asyncio.Future[State]] = field(default_factory=set)
     removals: set[asyncio.Future[State]] = field(default_factory=set)
     attachers: list[Waiting] = field(default_factory=list)
+
+    @functools.cached_property
+    def lock(self) -> asyncio.Lock:
+        """Made when first wanted: Python 3.9 binds a lock to the loop that runs where it is made."""
+        return asyncio.Lock()
 
     @property
     def alive(self) -> bool:
