@@ -1,11 +1,9 @@
 """Runs the read-only commands from whose output the control side judges a host."""
 
 import os
-import shutil
-import tempfile
 import time
 
-from fleet.agent import process
+from fleet.agent import process, scratch
 from fleet.agent.contents import Contents
 
 TYPE_CHECKING = False
@@ -18,17 +16,8 @@ LONGEST = 256 << 10
 def run(probes: "List[Dict[str, Any]]", contents: Contents) -> "List[Dict[str, Any]]":
     """The outcome of each probe, in order; their contents lie in a private directory while they run."""
     contents.fetch([content for probe in probes for content in probe["contents"].values()])
-    folder = None
-    try:
-        outcomes = []
-        for number, probe in enumerate(probes):
-            if probe["contents"] and folder is None:
-                folder = tempfile.mkdtemp(prefix="skiff-probe.", dir=process.SCRATCH)
-            outcomes.append(_one(probe, contents, os.path.join(folder or "", str(number))))
-        return outcomes
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder)
+    with scratch.folder() as folder:
+        return [_one(probe, contents, os.path.join(folder, str(number))) for number, probe in enumerate(probes)]
 
 
 def _one(probe: "Dict[str, Any]", contents: Contents, prefix: str) -> "Dict[str, Any]":

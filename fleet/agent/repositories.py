@@ -3,9 +3,8 @@
 import contextlib
 import os
 import shutil
-import tempfile
 
-from fleet.agent import process
+from fleet.agent import scratch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ def foreseen(coming: "Dict[str, Optional[str]]") -> "Iterator[List[str]]":
     if not coming:
         yield []
         return
-    folder = tempfile.mkdtemp(prefix="skiff-repos.", dir=process.SCRATCH)
-    try:
+    with scratch.folder() as folder:
         names = [name for name in os.listdir(FOLDER) if name.endswith(".repo")] if os.path.isdir(FOLDER) else []
         for name in names:
             if name[: -len(".repo")] not in coming:
@@ -31,5 +29,3 @@ def foreseen(coming: "Dict[str, Optional[str]]") -> "Iterator[List[str]]":
                 with open(os.path.join(folder, name + ".repo"), "w", encoding="utf-8") as stream:
                     stream.write(text)
         yield ["--setopt=reposdir=" + folder]
-    finally:
-        shutil.rmtree(folder)

@@ -3,7 +3,7 @@
 import os
 import time
 
-from fleet.agent import atomic, plan, probes
+from fleet.agent import atomic, plan, probes, scratch
 from fleet.agent.change import Change
 from fleet.agent.contents import Contents
 from fleet.agent.errors import AgentError, ControlGone, from_os
@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
+PLACES = "/etc/modules-load.d", "/etc/selinux", "/etc/sysctl.d", "/etc/yum.repos.d"  # where kinds without a path write
 ASKED = 0.5  # seconds between looks at a termination signal while contents are awaited
 
 
@@ -58,7 +59,10 @@ class Run:
 
     def _clean(self) -> None:
         self._contents.clear()
-        for folder in sorted({os.path.dirname(one["path"]) for one in self.resources if "path" in one}):
+        scratch.sweep()
+        paths = [one["path"] for one in self.resources if "path" in one]
+        paths += [os.path.realpath(path) for path in paths]
+        for folder in sorted({os.path.dirname(path) for path in paths}.union(PLACES, self._state.folders())):
             atomic.sweep(folder)
 
     def _send_plan(self, made: plan.Plan) -> None:

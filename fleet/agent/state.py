@@ -19,7 +19,7 @@ from fleet.agent.errors import AgentError, from_os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, List
 
 
 class State:
@@ -31,6 +31,10 @@ class State:
     def path(self, *parts: str) -> str:
         """A name below the directory."""
         return os.path.join(self.home, *parts)
+
+    def folders(self) -> "List[str]":
+        """The directories in which files are renamed into place."""
+        return [self.home, self.path("archives")]
 
     def prepare(self, *parts: str) -> str:
         """Make the directory, and one below it, as it must be.

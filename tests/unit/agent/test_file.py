@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import tempfile
 from pathlib import Path
 
+from fleet.agent import process
 from fleet.content import Content
 from fleet.resources import Directory, File
 from tests.unit.agent.driver import Session
@@ -158,8 +161,16 @@ def test_litter_of_a_killed_run_is_swept(session: Session, root: Path) -> None:
     (root / ".skiff-tmp.dir").mkdir()
     (root / ".skiff-tmp.dir" / "x").write_text("half")
     (root / ".other").write_text("theirs")
+    session.home.mkdir(mode=0o700)
+    (session.home / ".skiff-tmp.journal").write_text("half")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    scratch = Path(process.SCRATCH or tempfile.gettempdir()) / f"skiff-agent.{dead.pid}.x"
+    scratch.mkdir()
     session.apply([wire(File(str(root / "x"), content("whole")))])
     assert sorted(os.listdir(root)) == [".other", "x"]
+    assert not any(name.startswith(".skiff-tmp") for name in os.listdir(session.home))
+    assert not scratch.exists()
 
 
 def test_only_what_is_missing_is_asked_for(session: Session, root: Path) -> None:

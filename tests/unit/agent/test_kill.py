@@ -72,7 +72,7 @@ def test_killed_after_a_message(session: Session, root: Path, number: int) -> No
     converges(session, root, kill_at(number))
 
 
-@pytest.mark.parametrize("number", (3, 6, 9))
+@pytest.mark.parametrize("number", [3, 6, 9])
 def test_terminated_after_a_message(session: Session, root: Path, number: int) -> None:
     seen = []
 

@@ -1,0 +1,33 @@
+"""Private directories for the length of a step, in memory where the host has /run; those of killed agents are swept."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+
+from fleet.agent import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
+
+PREFIX = "skiff-agent."
+
+
+@contextlib.contextmanager
+def folder() -> "Iterator[str]":
+    """A new directory, root's alone, removed at the end."""
+    path = tempfile.mkdtemp(prefix="{}{}.".format(PREFIX, os.getpid()), dir=process.SCRATCH)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def sweep() -> None:
+    """Remove the directories of agents that are no more."""
+    parent = process.SCRATCH or tempfile.gettempdir()
+    for name in os.listdir(parent):
+        pid = name[len(PREFIX) :].partition(".")[0]
+        if name.startswith(PREFIX) and pid.isdigit() and not os.path.exists("/proc/" + pid):
+            shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
