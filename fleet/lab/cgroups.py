@@ -4,7 +4,7 @@
 
 Each hierarchy that is mounted is used: on a hybrid machine v1's and the empty unified one, on a v2 machine that one alone,
 with its controllers handed down level by level. Under a systemd that owns a v2 tree, the subtree is delegated by a scope
-that the host's starter is put in, as systemd asks; there the path is /sys/fs/cgroup/skiff_lab.slice/<scope>.
+that the host's starter is put in, as systemd asks; there the path is /sys/fs/cgroup/machine.slice/<scope>.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fleet.errors import FleetError
 from fleet.lab import mounts
 
 TOP = "skiff-lab"
-SLICE = "skiff_lab.slice"
+SLICE = "machine.slice"
 KILL_SECONDS = 20.0
 # A lab is one group among the machine's many processes; at the default weight its hosts would starve beside them.
 SHARES = "10240"

@@ -24,6 +24,8 @@ from fleet.errors import FleetError
 from fleet.lab import cache, cgroups, command, interpreters, look, mounts, network, recipe, rootfs, rpms
 
 BOOT_SECONDS = 90.0
+GREETING_SECONDS = 3.0
+MODULES = Path("/lib/modules")
 NSPAWN = Path("/run/systemd/nspawn")
 
 
@@ -103,8 +105,13 @@ class Host:
         (aside / "lower.json").write_text(json.dumps([str(layer) for layer in lower]))
         aside.rename(self.directory)
 
+    def start(self, lock_fd: int) -> None:
+        """Boots it, unless it runs or is about to."""
+        if self.leader() is None or not self._settles():
+            self.boot(lock_fd)
+
     def boot(self, lock_fd: int) -> None:
-        """Starts it, after clearing what an earlier life left, and returns once systemd has started everything.
+        """Boots it, after clearing what an earlier life left, and returns once systemd has started everything.
 
         `lock_fd` is the lab's lock: were we killed, what we start holds it until it is in its cgroups, where `stop` finds it.
 
@@ -118,7 +125,8 @@ class Host:
         with (self.directory / "console.log").open("wb") as console:
             argv = ["setsid", "--fork", *self.cgroups.prefix(), *self._nspawn(merged)]
             subprocess.run(argv, stdin=lock_fd, stdout=console, stderr=console, check=True)
-        self._wait()
+        if not self._settles():
+            raise FleetError(f"{self.spec.name} did not boot.", self.console())
 
     def stop(self) -> None:
         """Ends it at once, as a power cut would: processes, mounts, network, cgroups. Its files stay."""
@@ -150,7 +158,7 @@ class Host:
     def answers(self) -> bool:
         """Whether its SSH server greets."""
         try:
-            with socket.create_connection((self.address, 22), timeout=1.0) as connection:
+            with socket.create_connection((self.address, 22), timeout=GREETING_SECONDS) as connection:
                 return connection.recv(4) == b"SSH-"
         except OSError:
             return False
@@ -209,6 +217,8 @@ class Host:
             binds.append(f"--bind-ro={prefix}:{recipe.RELEASE_PYTHON}")
         if self.release.enterprise:
             binds.append(f"--bind-ro={rpms.repository(self.place.cache, self.release.name)}:{recipe.REPOSITORY}")
+        if MODULES.is_dir():  # one kernel: what the host loads, the machine has loaded
+            binds.append(f"--bind-ro={MODULES}")
         personality = [f"--personality={self.spec.personality}"] if self.spec.personality else []
         return [
             *("systemd-nspawn", "--quiet", f"--directory={merged}", "--boot", "--register=no", "--keep-unit"),
@@ -218,18 +228,19 @@ class Host:
             *("--system-call-filter=@keyring bpf", *personality, *binds),
         ]
 
-    def _wait(self) -> None:
+    def _settles(self) -> bool:
+        """Waits until systemd has started everything; False if the host ends or time runs out."""
         end = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < end:
             if self.leader() is not None and self.answers():
-                with suppress(subprocess.TimeoutExpired):
+                with suppress(subprocess.TimeoutExpired, FleetError):  # too slow, or it ended meanwhile
                     done = self.exec(["systemctl", "is-system-running", "--wait"], timeout=end - time.monotonic())
                     if done.stdout.strip() in {"running", "degraded"}:
-                        return
+                        return True
             if not self.cgroups.pids() and self.console():
-                break
+                return False
             time.sleep(0.05)
-        raise FleetError(f"{self.spec.name} did not boot.", self.console())
+        return False
 
 
 def _comm(pid: Union[int, str]) -> str:

@@ -171,7 +171,7 @@ class Lab:
 
 def _start(each: host.Host, lock_fd: int, report: Report) -> None:
     each.create()
-    each.boot(lock_fd)
+    each.start(lock_fd)
     report(f"{each.spec.name}: {each.release.title} at {each.address}")
 
 

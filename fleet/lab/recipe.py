@@ -94,6 +94,7 @@ ROOT_FILES = (
     File("/etc/systemd/journald.conf.d/lab.conf", "[Journal]\nStorage=volatile\n"),
     File("/etc/ssh/sshd_config.d/lab.conf", SSHD),
     File("/etc/sudoers.d/lab", "%nopass ALL=(ALL) NOPASSWD: ALL\n%askpass ALL=(ALL) ALL\n", 0o440),
+    File("/etc/default/locale", ""),
     File("/etc/rpm/macros", "%_dbpath /var/lib/rpm\n"),
 )
 

@@ -115,7 +115,7 @@ def test_on_a_v2_machine_a_running_systemd_is_asked_for_a_scope(systemd: bool, m
     groups = cgroups.Cgroups(7, "lab1")
     if systemd:
         assert groups.prefix()[:3] == ["systemd-run", "--quiet", "--scope"]
-        assert [str(path) for path in groups.directories()] == ["/sys/fs/cgroup/skiff_lab.slice/skiff-lab-7-lab1.scope"]
+        assert [str(path) for path in groups.directories()] == ["/sys/fs/cgroup/machine.slice/skiff-lab-7-lab1.scope"]
     else:
         assert [str(path) for path in groups.directories()] == ["/sys/fs/cgroup/skiff-lab/7/lab1"]
 
