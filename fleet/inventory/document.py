@@ -26,7 +26,7 @@ class Entry:
     @property
     def place(self) -> str:
         """Where the value stands, as a person would be told."""
-        where = f"{self.file}:{self.line}" if self.file else "the command line"
+        where = f"{shown(self.file)}:{self.line}" if self.file else "the command line"
         return f"{where}: {self.key}" if self.key else where
 
     def refuse(self, problem: str, cure: str = "") -> NoReturn:
@@ -65,6 +65,12 @@ class Entry:
         if not isinstance(self.value, str):
             self.refuse(f"should be a string, not {kind(self.value)}")
         return self.value
+
+
+def shown(file: Path) -> Path:
+    """A file as a person would name it from where they stand."""
+    here = Path.cwd()
+    return file.relative_to(here) if here in file.parents else file
 
 
 def kind(value: object) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import queue
 import signal
-import sys
 import threading
 from concurrent.futures import Executor, Future
 from types import FrameType
@@ -21,6 +20,7 @@ from fleet.run.host import Connect, HostRun
 from fleet.run.job import Job
 
 INTERRUPT = "interrupt"
+SHOW_CURSOR = b"\x1b[?25h"
 
 Item = Union[Event, HostOutcome, str]
 
@@ -80,12 +80,13 @@ class Fanout:
         return signal.signal(signal.SIGINT, self._interrupted)
 
     def _interrupted(self, _number: int, _frame: Optional[FrameType]) -> None:
+        # Straight to the descriptor: the handler may stand in the middle of a write to the stream.
         if self.stopping.is_set():
             # The agents see their connection end, finish what they have in hand and record it.
-            sys.stderr.write("\x1b[?25h\nended at once; the next run continues from here\n" if sys.stderr.isatty() else "")
+            os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + b"\nended at once; the next run continues from here\n")
             os._exit(130)
         self.stopping.set()
-        sys.stderr.write("\ninterrupted: each host finishes the resource in hand; again to end at once\n")
+        os.write(2, b"\ninterrupted: each host finishes the resource in hand; again to end at once\n")
         self._items.put(INTERRUPT)
 
 
