@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -90,3 +90,11 @@ def answers(daemon: Daemon) -> bool:
     except http.NoDaemon:
         return False
     return True
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Until a condition holds; a failure if it does not come to."""
+    deadline = time.monotonic() + START_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
-from tests.contract.daemons import START_SECONDS, Daemon
+from tests.contract.daemons import Daemon, wait_until
 
 TICKING = "i=0; while [ $i -lt 30 ]; do echo $i; i=$((i+1)); sleep 0.1; done; exit 3"
 
@@ -73,14 +72,6 @@ def parent_of(pid: int) -> str:
 
 def wait_until_gone(pid: int) -> None:
     wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
-
-
-def wait_until(holds: object) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    assert callable(holds)
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_launcher_that_dies_is_replaced(loaded: Daemon) -> None:

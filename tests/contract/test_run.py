@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import glob
 import json
 import os
 import signal
@@ -12,7 +14,7 @@ from typing import Callable, Iterator
 
 import pytest
 
-from tests.contract.daemons import BIN, Daemon
+from tests.contract.daemons import BIN, Daemon, wait_until
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -211,3 +213,39 @@ def test_logs_rotate_and_read_on(cli: Cli, loaded: Daemon) -> None:
     assert lines[-1] == "line 999"
     assert 200 < len(lines) < 1000
     assert [int(line.split()[1]) for line in lines] == list(range(1000 - len(lines), 1000))
+
+
+def test_nothing_is_left_of_containers_that_are_gone(loaded: Daemon) -> None:
+    before = traces(loaded)
+    for number in range(3):
+        loaded.skiff(*RUN, "-m", "32m", "busybox", "true")
+        loaded.skiff(*RUN, "busybox", "nosuch")
+        loaded.skiff("run", "-d", "--network", "none", "--name", f"left-{number}", "busybox", "sleep", "1000")
+        loaded.skiff("rm", "-f", f"left-{number}")
+    wait_until(lambda: traces(loaded) == before)
+
+
+def traces(daemon: Daemon) -> dict[str, object]:
+    """What containers have on a host: mounts, cgroups, files under both roots, processes."""
+    data, run_root = (daemon.arguments[daemon.arguments.index(option) + 1] for option in ("--data-root", "--exec-root"))
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        mounts = [line for line in file if data in line or run_root in line]
+    return {
+        "mounts": mounts,
+        "cgroups": sorted(glob.glob("/sys/fs/cgroup/**/skiff.slice/" + "[0-9a-f]" * 64, recursive=True)),
+        "files": sorted(
+            os.path.join(directory, name)
+            for root in (f"{data}/containers", f"{data}/snapshots/overlay/active", run_root)
+            for directory, directories, files in os.walk(root)
+            for name in (*directories, *files)
+        ),
+        "processes": sum(run_root.encode() in cmdline for cmdline in cmdlines()),
+    }
+
+
+def cmdlines() -> list[bytes]:
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            found.append(file.read())
+    return found

@@ -43,9 +43,7 @@ def _check_config(config: dict[str, Any]) -> None:
         signals.number(config["StopSignal"])
     if (config["StopTimeout"] or 0) < -1:
         raise InvalidInput(f"invalid stop timeout: {config['StopTimeout']}")
-    labels = config["Labels"] or {}
-    if not all(isinstance(value, str) for value in labels.values()):
-        raise InvalidInput("Config.Labels: values must be strings")
+    fields.string_map("Config.Labels", config["Labels"])
 
 
 def _check_network(host: dict[str, Any], networking: Mapping[str, Any]) -> None:
@@ -54,7 +52,9 @@ def _check_network(host: dict[str, Any], networking: Mapping[str, Any]) -> None:
         raise Unsupported("bridge networking is not supported by this version of Skiff yet: use --network none or --network host")
     if mode not in NETWORKS:
         raise Unsupported(f"network {mode} not found: this version of Skiff has --network none and --network host only")
+    fields.check_kind("NetworkingConfig.EndpointsConfig", "object", networking.get("EndpointsConfig"))
     for name, endpoint in (networking.get("EndpointsConfig") or {}).items():
+        fields.check_kind(f"NetworkingConfig.EndpointsConfig.{name}", "object", endpoint)
         asks = [key for key, value in (endpoint or {}).items() if value not in (None, "", 0, False, [], {})]
         if name != mode or asks:
             told = f"{name}: {', '.join(asks)}" if asks else name
@@ -63,7 +63,10 @@ def _check_network(host: dict[str, Any], networking: Mapping[str, Any]) -> None:
 
 def _log_config(given: Optional[Mapping[str, Any]], settings: Settings) -> dict[str, Any]:
     driver = (given or {}).get("Type") or settings.log_driver
-    options = (given or {}).get("Config") or (dict(settings.log_opts) if driver == settings.log_driver else {})
+    fields.check_kind("HostConfig.LogConfig.Type", "string", driver)
+    options = fields.string_map("HostConfig.LogConfig.Config", (given or {}).get("Config"))
+    if not options and driver == settings.log_driver:
+        options = dict(settings.log_opts)
     logoptions.check_options(driver, options)
     return {"Type": driver, "Config": dict(options)}
 
@@ -86,8 +89,20 @@ def no_new_privileges(host: Mapping[str, Any]) -> bool:
     return asked
 
 
+def check_image(image: Mapping[str, Any]) -> None:
+    """An image's configuration comes from wherever the image does; refuse what does not have its type."""
+    for name in ("User", "WorkingDir", "StopSignal"):
+        fields.check_kind(f"the image's {name}", "string", image.get(name))
+    for name in ("Env", "Cmd", "Entrypoint"):
+        fields.strings(f"the image's {name}", image.get(name))
+    for name in ("ExposedPorts", "Volumes", "Healthcheck"):
+        fields.check_kind(f"the image's {name}", "object", image.get(name))
+    fields.string_map("the image's Labels", image.get("Labels"))
+
+
 def merge_image(config: dict[str, Any], image: Mapping[str, Any], identity: str) -> list[str]:
     """Take over from the image what the request leaves open, as dockerd does; the warnings that this gives."""
+    check_image(image)
     for name in ("User", "WorkingDir", "StopSignal"):
         config[name] = config[name] or image.get(name) or ""
     if not config["Entrypoint"]:

@@ -151,8 +151,7 @@ def read(what: str, table: Mapping[str, Field], given: Mapping[str, Any]) -> dic
             if value not in (None, "", 0, False, [], {}):
                 raise InvalidInput(f"{what}.{name}: this field is not known to Skiff")
             continue
-        if value is not None and not _is_of(field.kind, value):
-            raise InvalidInput(f"{what}.{name}: must be of type {field.kind}, not {type(value).__name__}")
+        check_kind(f"{what}.{name}", field.kind, value)
         if not field.have and not field.asks_nothing(value):
             raise Unsupported(f"{what}.{name} is not supported by this version of Skiff yet; leave it out")
     # Where a field cannot be had, a word for nothing becomes the plain default.
@@ -165,14 +164,25 @@ def _value(field: Field, value: Any) -> Any:
     return value
 
 
-def _is_of(kind: str, value: Any) -> bool:
-    if kind == "int" and isinstance(value, bool):
-        return False
-    return isinstance(value, KINDS[kind])
+def check_kind(what: str, kind: str, value: Any) -> None:
+    """Refuse a value that is there and of another type."""
+    if value is None:
+        return
+    if not isinstance(value, KINDS[kind]) or (kind == "int" and isinstance(value, bool)):
+        raise InvalidInput(f"{what}: must be of type {kind}, not {type(value).__name__}")
 
 
 def strings(what: str, value: Any) -> list[str]:
     """A list of strings, or nothing."""
+    check_kind(what, "list", value)
     if not all(isinstance(item, str) for item in value or ()):
         raise InvalidInput(f"{what}: must be a list of strings")
     return list(value or ())
+
+
+def string_map(what: str, value: Any) -> dict[str, str]:
+    """An object whose values are strings, or nothing."""
+    check_kind(what, "object", value)
+    if not all(isinstance(item, str) for item in (value or {}).values()):
+        raise InvalidInput(f"{what}: must be an object of strings")
+    return dict(value or {})

@@ -141,14 +141,18 @@ class Lifecycle:
 
     async def kill(self, container: Container, number: int, called: str = "") -> None:
         """Send a signal to its first process; `called` is what the client called it."""
-        if not container.alive:
-            raise Conflict(
-                f"Cannot kill container: {called or container.record.name}: Container {container.record.id} is not running"
-            )
+        if container.alive and await self._signal(container, number):
+            return
+        raise Conflict(f"Cannot kill container: {called or container.record.name}: Container {container.record.id} is not running")
+
+    async def _signal(self, container: Container, number: int) -> bool:
+        """Whether the signal was taken; if not, the process has ended, and the engine is about to hear of it."""
         try:
             await shims.ask(self._socket(container), "kill", signal=number, all=False)
-        except shims.ShimGone:
-            LOG.warning("container %s: no shim to take the signal; it has ended", container.record.short_id)
+        except (shims.ShimError, shims.ShimGone) as error:
+            LOG.info("container %s took no signal %d: %s", container.record.short_id, number, error)
+            return False
+        return True
 
     async def stop(self, container: Container, seconds: Optional[int]) -> bool:
         """The stop signal, then SIGKILL after the time that it has; false if it does not run."""
@@ -158,7 +162,7 @@ class Lifecycle:
         if seconds is None:
             seconds = STOP_SECONDS if config["StopTimeout"] is None else config["StopTimeout"]
         exited = self.next_exit(container)
-        await self.kill(container, signals.number(config["StopSignal"] or "SIGTERM"))
+        await self._signal(container, signals.number(config["StopSignal"] or "SIGTERM"))
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.shield(exited), None if seconds < 0 else seconds)
         if not exited.done():
@@ -166,7 +170,7 @@ class Lifecycle:
         return True
 
     async def _kill_and_wait(self, container: Container, exited: asyncio.Future[State]) -> None:
-        await self.kill(container, signal.SIGKILL)
+        await self._signal(container, signal.SIGKILL)
         try:
             await asyncio.wait_for(asyncio.shield(exited), KILL_SECONDS)
         except asyncio.TimeoutError:

@@ -19,8 +19,6 @@ def check_options(driver: str, options: Mapping[str, str]) -> None:
     for key, value in options.items():
         if driver != "json-file" or key not in ("max-size", "max-file"):
             raise InvalidInput(f"unknown log opt '{key}' for {driver} log driver")
-        if not isinstance(value, str):
-            raise InvalidInput(f"log opt '{key}' must be a string")
         if key == "max-size":
             size(value)
         elif not value.isdigit() or int(value) < 1:
