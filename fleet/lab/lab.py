@@ -56,7 +56,7 @@ class Lab:
 
     def boot(self, specs: Sequence[host.HostSpec], report: Report = _silent) -> List[host.HostStatus]:
         """Makes sure that these hosts run."""
-        machine.check()
+        machine.check(self.directory)
         with lock.held(self._lock) as lock_fd:
             self._refuse_others(specs)
             self._prepare(specs, report)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Dict, Optional
 
 from fleet.errors import FleetError
-from fleet.lab import command, lock
+from fleet.lab import command, lock, mounts
 
 # Debian's packages by the program that the lab calls.
 PROGRAMS = {
@@ -37,8 +37,8 @@ INOTIFY_RAISED = 8192
 NUMBERS = tuple(range(1, 251))
 
 
-def check() -> None:
-    """Makes sure that a lab can be had here.
+def check(state: Path) -> None:
+    """Makes sure that a lab can be had here, with its files in the directory.
 
     Raises:
         FleetError: it names what is missing and what to do.
@@ -61,6 +61,11 @@ def check() -> None:
             error.details,
             f"In a container, run it privileged. {VAGRANT}",
         ) from error
+    if mounts.kind_at(state) == "overlay":
+        raise FleetError(
+            f"{state} lies on an overlay, which cannot carry the hosts' own.",
+            resolution=f"In a container, mount a volume there. {VAGRANT}",
+        )
 
 
 def require_root() -> None:

@@ -39,6 +39,13 @@ def is_mounted(directory: Path) -> bool:
     return any(mount.target == str(directory) for mount in current())
 
 
+def kind_at(directory: Path) -> str:
+    """The type of the file system that a path lies on."""
+    parts = [directory, *directory.parents]
+    nearest = max((mount for mount in reversed(current()) if Path(mount.target) in parts), key=lambda mount: len(mount.target))
+    return nearest.kind
+
+
 def mentions(path: str) -> bool:
     """Whether a mount's target or options name the path, as an overlay's lower directory does."""
     return any(path in mount.options or mount.target.startswith(path) for mount in current())

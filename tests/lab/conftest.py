@@ -26,10 +26,10 @@ FullDisk = Callable[[str, str], None]
 def lab_machine() -> None:
     """Skips where no lab can be had, by the name of what is missing; takes down what killed test runs left."""
     try:
-        machine.check()
+        machine.check(labs.STATE)
     except FleetError as error:
         pytest.skip(str(error))
-    for left in labs.STATE.glob("labs/test-*"):
+    for left in labs.STATE.glob("labs/test-[0-9]*"):
         if not Path("/proc", left.name.split("-")[1]).exists():
             Lab(left.name).down()
 

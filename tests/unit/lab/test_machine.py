@@ -26,7 +26,7 @@ def run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_not_root_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(FleetError, match="needs root") as caught:
-        machine.check()
+        machine.check(Path("/var/lib/skiff-lab"))
     assert "Vagrant" in caught.value.resolution
 
 
@@ -34,7 +34,7 @@ def test_a_missing_program_is_told_with_its_package(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda name: None if name in {"systemd-nspawn", "rpmbuild"} else f"/usr/bin/{name}")
     with pytest.raises(FleetError, match="systemd-nspawn, rpmbuild") as caught:
-        machine.check()
+        machine.check(Path("/var/lib/skiff-lab"))
     assert "apt-get install --no-install-recommends -y rpm systemd-container\n" in caught.value.resolution
     assert "Vagrant" in caught.value.resolution
 
@@ -47,9 +47,19 @@ def test_a_container_without_privileges_is_told_what_failed(monkeypatch: pytest.
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(command, "run", refuse)
     with pytest.raises(FleetError, match="does not let root make namespaces") as caught:
-        machine.check()
+        machine.check(Path("/var/lib/skiff-lab"))
     assert "Operation not permitted" in caught.value.details
     assert "privileged" in caught.value.resolution
+
+
+def test_a_directory_on_an_overlay_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(command, "run", lambda _argv: "")
+    monkeypatch.setattr(mounts, "current", lambda: [mounts.Mount("/", "overlay", ""), mounts.Mount("/vol", "ext4", "")])
+    machine.check(Path("/vol/skiff-lab"))
+    with pytest.raises(FleetError, match="/volume/skiff-lab lies on an overlay"):
+        machine.check(Path("/volume/skiff-lab"))
 
 
 def test_the_wrapper_installs_what_the_lab_calls() -> None:
