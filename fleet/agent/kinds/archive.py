@@ -31,7 +31,8 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
         lines = _differences(want, known, path)
         if not lines:
             return None
-        change = Change("update", "unpack {} anew: {} differences".format(path, len(lines)))
+        told = lines[0] if len(lines) == 1 else "{} differences".format(len(lines))
+        change = Change("update", "unpack {} anew: {}".format(path, told))
         change.diff = diff.cut("".join("{}: {}\n".format(path, line) for line in lines))
     change.contents = [want["content"]]
     return change

@@ -65,7 +65,9 @@ def test_every_drift_is_seen_and_mended(session: Session, root: Path, damage: Ca
     assert session.check(wanted)["changes"] == []
     damage(root / "a")
     plan, _, _ = session.apply(wanted)
-    assert plan["changes"][0]["summary"] == f"unpack {root}/a anew: 1 differences"
+    told = {"missing": "missing: pkg/deep/data", "stray": "stray: pkg/stray.py", "content": "changed: pkg/__init__.py"}
+    summary = plan["changes"][0]["summary"]
+    assert summary.startswith(f"unpack {root}/a anew: " + told.get(damage.__name__.rpartition("_")[2], "changed: "))
     assert session.check(wanted)["changes"] == []
     assert (root / "a/pkg/__init__.py").read_bytes() == FILES["pkg/__init__.py"]
 
