@@ -18,7 +18,7 @@ def write(directory: str, name: str, value: str | int) -> None:
     """One value to one file, in one write."""
     path = f"{directory}/{name}"
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
         try:
             os.write(fd, str(value).encode())
         finally:

@@ -10,20 +10,21 @@ from skiff.linux.libc import LIBC
 
 _SYS_CLOSE_RANGE = 436
 _CLOSE_RANGE_CLOEXEC = 4
-_SIG_DFL = 0
-_SIG_SETMASK = 2
-_NO_SIGNALS = ctypes.create_string_buffer(128)
-
-LIBC.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
-LIBC.signal.restype = ctypes.c_void_p
-LIBC.sigprocmask.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p)
+_RT_SIGACTION, _RT_SIGPROCMASK = map(ctypes.c_long, (13, 14) if os.uname().machine == "x86_64" else (134, 135))
+_SIG_SETMASK = ctypes.c_long(2)
+_SIGSET_SIZE = ctypes.c_long(8)
+_DEFAULT_ACTION = ctypes.create_string_buffer(64)
+_NO_SIGNALS = ctypes.create_string_buffer(8)
 
 
 def reset_signals() -> None:
-    """Default disposition for every signal and none blocked: ignored and blocked ones would outlive exec."""
+    """Default disposition for every signal and none blocked: ignored and blocked ones would outlive exec.
+
+    By the system calls themselves, for posix_spawn leaves signals ignored that the C library then denies to have.
+    """
     for number in range(1, signals.LAST + 1):
-        LIBC.signal(number, _SIG_DFL)
-    LIBC.sigprocmask(_SIG_SETMASK, _NO_SIGNALS, None)
+        LIBC.syscall(_RT_SIGACTION, ctypes.c_long(number), _DEFAULT_ACTION, None, _SIGSET_SIZE)
+    LIBC.syscall(_RT_SIGPROCMASK, _SIG_SETMASK, _NO_SIGNALS, None, _SIGSET_SIZE)
 
 
 def close_on_exec_from(first: int) -> None:

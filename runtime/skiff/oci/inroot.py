@@ -5,6 +5,7 @@ By openat2 where the kernel has it (5.6), else component by component on O_PATH 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 
@@ -74,20 +75,31 @@ def make_directory(root: int, path: bytes, mode: int = 0o755, *, links: bool = T
     except SyscallError as error:
         if error.errno != errno.ENOENT:
             raise
-    parts = [part for part in path.split(b"/") if part]
-    for depth in range(1, len(parts) + 1):
-        _make_one(root, b"/".join(parts[: depth - 1]), parts[depth - 1], mode)
+    _make_parts(root, path, mode, MAX_LINKS)
     return open_path(root, path, os.O_PATH | os.O_DIRECTORY, links=links)
 
 
-def _make_one(root: int, parent: bytes, name: bytes, mode: int) -> None:
+def _make_parts(root: int, path: bytes, mode: int, links: int) -> None:
+    parts = [part for part in path.split(b"/") if part]
+    for depth in range(1, len(parts) + 1):
+        parent = b"/".join(parts[: depth - 1])
+        target = _make_one(root, parent, parts[depth - 1], mode)
+        if target is not None and links:
+            # A link to what is not there yet: that is made, inside the root.
+            _make_parts(root, target if target.startswith(b"/") else parent + b"/" + target, mode, links - 1)
+
+
+def _make_one(root: int, parent: bytes, name: bytes, mode: int) -> bytes | None:
+    """Where the link leads that is there already; None for anything else."""
     fd = open_path(root, parent, os.O_PATH | os.O_DIRECTORY)
     try:
         os.mkdir(name, mode, dir_fd=fd)
     except FileExistsError:
-        return
+        with contextlib.suppress(OSError):
+            return os.readlink(name, dir_fd=fd)
     finally:
         os.close(fd)
+    return None
 
 
 def make_file(root: int, path: bytes) -> int:

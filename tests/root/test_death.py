@@ -1,0 +1,121 @@
+"""What survives whom: shims the launcher, no container its shim; and that nothing is left of either."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from skiff.errors import Conflict
+from skiff.launcher import client
+from skiff.shim import remains
+from tests.root.box import Box, Container, alive
+
+Until = Callable[[Callable[[], bool]], None]
+
+
+def launcher_pid() -> int:
+    """The only child of ours of that name; children of the launcher's are named otherwise."""
+    [found] = [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/comm")
+        if path.read_text() == "skiff-launcher\n" and f"PPid:\t{os.getpid()}\n" in (path.parent / "status").read_text()
+    ]
+    return found
+
+
+def ends_without_its_shim(container: Container, until: Until) -> None:
+    os.kill(container.shim_pid, signal.SIGKILL)
+    until(lambda: not alive(container.pid))
+
+
+def test_a_killed_launcher_leaves_shims_and_containers(box: Box, until: Until) -> None:
+    container = box.create(box.spec("sh", "-c", "sleep 100; exit 5"))
+    container.ask("start")
+    pid = launcher_pid()
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not alive(pid))
+    assert alive(container.pid)
+    container.ask("kill", signal=9)
+    assert container.ask("wait")["exit"]["code"] == 137
+    with pytest.raises((EOFError, OSError)):
+        client.request(box.launcher(), {"seq": 9, "op": "create", "v": 1, "id": "c2"})
+
+
+def test_a_launcher_ends_when_its_daemon_does(box: Box, until: Until) -> None:
+    box.launcher()
+    pid = launcher_pid()
+    box.launcher().close()
+    box.sock = None
+    until(lambda: not alive(pid))
+
+
+def test_a_killed_shim_takes_its_container_along(box: Box, until: Until) -> None:
+    container = box.create(box.spec("sleep", "100"))
+    container.ask("start")
+    ends_without_its_shim(container, until)
+    until(lambda: not (box.exec_root / "oci" / "c1").exists())
+    record = json.loads((box.exec_root / "containers" / "c1" / "exit.json").read_text())
+    assert (record["code"], record["signal"]) == (137, 9)
+
+
+def test_a_container_that_cut_its_tie_to_the_shim_is_killed_by_the_launcher(box: Box, until: Until) -> None:
+    # The exec of a set-user-ID program ends the parent's death signal.
+    (box.rootfs / "bin" / "busybox").chmod(0o4755)
+    spec = box.spec("sleep", "100")
+    spec["process"]["user"] = {"uid": 1000, "gid": 1000}
+    container = box.create(spec)
+    container.ask("start")
+    ends_without_its_shim(container, until)
+    until(lambda: not (box.exec_root / "oci" / "c1").exists())
+
+
+def test_without_shim_and_launcher_the_remains_are_cleared_by_whoever_comes(box: Box, until: Until) -> None:
+    container = box.create(box.spec("sleep", "100"))
+    container.ask("start")
+    pid = launcher_pid()
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not alive(pid))
+    with pytest.raises(Conflict, match="has a shim already"):
+        remains.clear(str(box.exec_root), "c1")
+    os.kill(container.shim_pid, signal.SIGKILL)
+    until(lambda: not alive(container.shim_pid))
+    record = remains.clear(str(box.exec_root), "c1")
+    assert record is not None
+    assert record["code"] == 137
+    assert remains.clear(str(box.exec_root), "c1") is None
+    assert not alive(container.pid)
+
+
+def test_a_name_can_be_used_again(box: Box) -> None:
+    for code in (3, 4):
+        container = box.create(box.spec("sh", "-c", f"exit {code}"))
+        assert container.run()["code"] == code
+        container.ask("delete")
+
+
+def test_many_at_once_from_one_launcher(box: Box) -> None:
+    containers = [box.create(box.spec("sh", "-c", f"exit {number}"), f"c{number}") for number in range(12)]
+    assert [container.run()["code"] for container in containers] == list(range(12))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [{}, {"op": "create", "v": 1}, {"op": "create", "v": 2, "id": "x"}, {"op": "create", "v": 1, "id": "../x", "bundle": "/"}],
+)
+def test_the_launcher_refuses_a_request_that_is_wrong(box: Box, request_: dict[str, object]) -> None:
+    reply = client.request(box.launcher(), {"seq": 1, **request_})
+    assert reply["ok"] is False
+    assert reply["error"]["message"]
+
+
+def test_the_interpreter_that_enters_containers_cannot_be_written(box: Box) -> None:
+    container = box.create(box.spec("sleep", "100"))
+    for pid in (container.pid, container.shim_pid):
+        assert os.readlink(f"/proc/{pid}/exe") == "/memfd:skiff (deleted)"
+        with pytest.raises(OSError, match=r"busy|not permitted"):
+            os.open(f"/proc/{pid}/exe", os.O_RDWR)

@@ -1,0 +1,170 @@
+"""skiff-oci as a command: runc's command line, its state on disk, its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from tests.root.box import Box, alive
+
+COMMAND = Path(__file__).parents[2] / "runtime" / "bin" / "skiff-oci"
+
+
+class Oci:
+    """The command on a root of its own, with bundles whose root is a copy of the box's."""
+
+    def __init__(self, box: Box, path: Path) -> None:
+        self.box, self.root = box, path / "oci"
+
+    def bundle(self, identity: str, *arguments: str, **changes: Any) -> Path:
+        directory = self.box.path / identity
+        shutil.copytree(self.box.rootfs, directory / "rootfs", symlinks=True)
+        spec = {**self.box.spec(*arguments), **changes}
+        spec["linux"]["cgroupsPath"] = f"{self.box.prefix}/{identity}"
+        (directory / "config.json").write_text(json.dumps(spec))
+        return directory
+
+    def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [str(COMMAND), "--root", str(self.root), *arguments]
+        environment = {**os.environ, "SKIFF_PYTHON": sys.executable}
+        # A file, not a pipe: a container that outlives `create` would hold the pipe open.
+        with (
+            open(self.box.path / "output", "w+", encoding="utf-8") as out,
+            open(self.box.path / "errors", "w+", encoding="utf-8") as err,
+        ):
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, timeout=30)
+            out.seek(0)
+            err.seek(0)
+            result = subprocess.CompletedProcess(command, done.returncode, out.read(), err.read())
+        assert not check or result.returncode == 0, result.stderr
+        return result
+
+    def state(self, identity: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self("state", identity).stdout)
+        return found
+
+
+@pytest.fixture
+def oci(box: Box, tmp_path: Path) -> Oci:
+    return Oci(box, tmp_path)
+
+
+def test_create_start_kill_delete(oci: Oci, tmp_path: Path, until: Callable[[Callable[[], bool]], None]) -> None:
+    bundle = oci.bundle("a", "sleep", "100")
+    oci("create", "--bundle", str(bundle), "--pid-file", str(tmp_path / "pid"), "a")
+    state = oci.state("a")
+    assert (state["status"], state["bundle"], state["rootfs"]) == ("created", str(bundle), str(bundle / "rootfs"))
+    assert int((tmp_path / "pid").read_text()) == state["pid"]
+    oci("start", "a")
+    assert oci.state("a")["status"] == "running"
+    assert [row["id"] for row in json.loads(oci("list", "--format", "json").stdout)] == ["a"]
+    refused = oci("delete", "a", check=False)
+    assert (refused.returncode, refused.stderr) == (1, "skiff-oci: cannot delete container a that is not stopped: running\n")
+    oci("kill", "a", "KILL")
+    until(lambda: oci.state("a")["status"] == "stopped")
+    oci("delete", "a")
+    gone = oci("state", "a", check=False)
+    assert (gone.returncode, gone.stderr) == (1, "skiff-oci: container does not exist: a\n")
+    assert list(oci.root.iterdir()) == []
+
+
+def test_run_passes_output_and_exit_status(oci: Oci) -> None:
+    done = oci("run", "-b", str(oci.bundle("a", "sh", "-c", "echo said; exit 9")), "a", check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (9, "said\n", "")
+    assert list(oci.root.iterdir()) == []
+
+
+def test_run_passes_signals_on(oci: Oci, until: Callable[[Callable[[], bool]], None]) -> None:
+    bundle = oci.bundle("a", "sh", "-c", "trap 'exit 42' TERM; touch /ready; while true; do sleep 0.1; done")
+    results: list[int] = []
+    thread = threading.Thread(target=lambda: results.append(oci("run", "-b", str(bundle), "a", check=False).returncode))
+    thread.start()
+    until((bundle / "rootfs" / "ready").exists)
+    [runner] = [int(path.name) for path in Path("/proc").glob("[0-9]*") if is_runner(path)]
+    os.kill(runner, signal.SIGTERM)
+    thread.join()
+    assert results == [42]
+
+
+def is_runner(path: Path) -> bool:
+    try:
+        return f"PPid:\t{os.getpid()}\n" in (path / "status").read_text() and b"skiff-oci" in (path / "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def test_a_container_that_was_never_started_can_be_deleted(oci: Oci) -> None:
+    oci("create", "-b", str(oci.bundle("a", "sleep", "100")), "a")
+    pid = oci.state("a")["pid"]
+    oci("delete", "a")
+    assert not alive(pid)
+
+
+def test_force_deletes_what_runs_and_what_is_not_there(oci: Oci) -> None:
+    oci("run", "-d", "-b", str(oci.bundle("a", "sleep", "100")), "a")
+    oci("delete", "--force", "a")
+    oci("delete", "--force", "a")
+
+
+def test_an_identity_is_taken_once(oci: Oci) -> None:
+    bundle = oci.bundle("a", "sleep", "100")
+    oci("create", "-b", str(bundle), "a")
+    second = oci("create", "-b", str(bundle), "a", check=False)
+    assert (second.returncode, second.stderr) == (1, "skiff-oci: container with id exists: a: delete it first\n")
+    assert oci.state("a")["status"] == "created"
+    oci("delete", "--force", "a")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["start", "nosuch"], "container does not exist: nosuch"),
+        (["create", "--console-socket", "/x", "a"], "--console-socket is not supported by this version of skiff-oci: leave it out"),
+        (["create", "--nosuch", "a"], "unknown flag --nosuch; see skiff-oci --help"),
+        (["frobnicate"], "unknown command 'frobnicate'; see skiff-oci --help"),
+        (["create", "-b", "/nosuch", "a"], "/nosuch/config.json: no such file or directory"),
+        (["kill", "a", "NOPE"], "unknown signal 'NOPE'"),
+        (["state", "../a"], "invalid container id '../a': use letters, digits and _+-."),
+        (["state"], "exactly one argument is wanted: the container id"),
+    ],
+)
+def test_errors_say_what_is_wrong_and_are_logged(oci: Oci, tmp_path: Path, arguments: list[str], message: str) -> None:
+    log = tmp_path / "log.json"
+    done = oci("--log", str(log), "--log-format", "json", *arguments, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"skiff-oci: {message}\n")
+    entry = json.loads(log.read_text())
+    assert (entry["level"], entry["msg"]) == ("error", message)
+
+
+def test_an_error_after_the_gate_reaches_start(oci: Oci) -> None:
+    bundle = oci.bundle("a", "/bin/broken")
+    (bundle / "rootfs" / "bin" / "broken").write_bytes(b"\x7fELF")
+    (bundle / "rootfs" / "bin" / "broken").chmod(0o755)
+    oci("create", "-b", str(bundle), "a")
+    done = oci("start", "a", check=False)
+    assert (done.returncode, done.stderr) == (1, "skiff-oci: exec /bin/broken: exec format error\n")
+    oci("delete", "--force", "a")
+
+
+def test_state_survives_a_killed_start(oci: Oci) -> None:
+    """Whoever held the lock is gone, and the lock with it; a half-written file lies aside and is not read."""
+    oci("create", "-b", str(oci.bundle("a", "sleep", "100")), "a")
+    (oci.root / "a" / "state.json.999999").write_text("{")
+    assert oci.state("a")["status"] == "created"
+    oci("start", "a")
+    oci("delete", "--force", "a")
+
+
+def test_it_enters_a_container_from_a_sealed_copy_of_the_interpreter(oci: Oci) -> None:
+    oci("create", "-b", str(oci.bundle("a", "sleep", "100")), "a")
+    assert os.readlink(f"/proc/{oci.state('a')['pid']}/exe") == "/memfd:skiff (deleted)"
+    oci("delete", "--force", "a")
