@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -12,8 +13,7 @@ from typing import Iterator
 
 import pytest
 
-from fleet.lab import Lab
-from tests.lab.conftest import FreshHost
+from fleet.lab import HostSpec, Lab
 from tests.lab.suite import RUN, Suite, changed, own_roles
 
 # Kills the control process itself right after it has written an event to the run record.
@@ -103,33 +103,40 @@ def test_a_second_ctrl_c_ends_at_once_and_the_next_run_converges(own: Suite, lab
     assert lab.exec("lab1", ["cat", "/var/lib/own/count"]).stdout == "again\n"
 
 
+@contextlib.contextmanager
+def bare_host(lab: Lab) -> Iterator[str]:
+    """A host that nothing was done to yet, gone afterwards: many are needed, one at a time."""
+    lab.boot([HostSpec("cut", 40, "el9")])
+    try:
+        yield "cut"
+    finally:
+        lab.remove("cut")
+
+
 @pytest.mark.long
-def test_the_control_process_killed_after_each_event_of_a_first_run(lab: Lab, tmp_path: Path, fresh_host: FreshHost) -> None:
+def test_the_control_process_killed_after_each_event_of_a_first_run(lab: Lab, tmp_path: Path) -> None:
     suite = Suite(lab, tmp_path)
-    whole = fresh_host().name
-    suite.document("provision", whole)
+    with bare_host(lab) as name:
+        suite.document("provision", name)
     count = len([event for event in suite.events() if event.get("host")])
     for number in range(1, count):
-        name = fresh_host().name
-        suite.environment = {"KILL_AFTER": str(number)}
-        assert suite.run("provision", name, code=KILLED + RUN).returncode == -signal.SIGKILL
-        assert_converges(suite, name)
-        lab.remove(name)
+        with bare_host(lab) as name:
+            suite.environment = {"KILL_AFTER": str(number)}
+            assert suite.run("provision", name, code=KILLED + RUN).returncode == -signal.SIGKILL
+            assert_converges(suite, name)
 
 
 @pytest.mark.long
-def test_the_control_process_killed_at_random_moments_of_a_first_run(lab: Lab, tmp_path: Path, fresh_host: FreshHost) -> None:
+def test_the_control_process_killed_at_random_moments_of_a_first_run(lab: Lab, tmp_path: Path) -> None:
     suite = Suite(lab, tmp_path)
     chance = random.Random(os.environ.get("SKIFF_SEED", "20"))
     for _ in range(20):
-        name = fresh_host().name
-        argv = suite.argv("provision", "--hosts", name, "--inventory", str(lab.inventory))
-        process = subprocess.Popen(argv, env=suite.env(), cwd=tmp_path, stdout=subprocess.DEVNULL)
-        moment = chance.uniform(0.3, 4.0)
-        try:
-            process.wait(moment)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        assert_converges(suite, name)
-        lab.remove(name)
+        with bare_host(lab) as name:
+            argv = suite.argv("provision", "--hosts", name, "--inventory", str(lab.inventory))
+            process = subprocess.Popen(argv, env=suite.env(), cwd=tmp_path, stdout=subprocess.DEVNULL)
+            try:
+                process.wait(chance.uniform(0.3, 4.0))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            assert_converges(suite, name)
