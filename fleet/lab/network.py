@@ -90,7 +90,7 @@ def switch_plan(switch: str, uplink: str, prefix: str) -> Commands:
     inside = ["ip", "-n", switch]
     return [
         ["ip", "netns", "add", switch],
-        ["ip", "netns", "exec", switch, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"],
+        ["ip", "netns", "exec", switch, "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"],
         [*inside, "link", "add", "switch", "type", "bridge", "forward_delay", "0"],
         [*inside, "link", "set", "switch", "up"],
         ["ip", "link", "add", uplink, "type", "veth", "peer", "name", "uplink", "netns", switch],
