@@ -129,7 +129,17 @@ class Box:
         options = [f"lowerdir={self.rootfs}", f"upperdir={directory / 'upper'}", f"workdir={directory / 'work'}"]
         return directory, [{"type": "overlay", "source": "overlay", "options": options}]
 
-    def create(self, spec: dict[str, Any], identity: str = "c1", stdin: bool = False, **log: Any) -> Container:
+    def create(
+        self,
+        spec: dict[str, Any],
+        identity: str = "c1",
+        stdin: bool = False,
+        log: dict[str, int] | None = None,
+        overlay: bool = True,
+    ) -> Container:
+        """Through the launcher; without `overlay` on the root file system itself."""
+        if not overlay:
+            spec["root"]["path"] = str(self.rootfs)
         directory, mounts = self.bundle(identity, spec)
         self.sequence += 1
         reply = client.request(
@@ -140,8 +150,8 @@ class Box:
                 "v": 1,
                 "id": identity,
                 "bundle": str(directory),
-                "mounts": mounts,
-                "log": {"driver": "json-file", "path": str(self.path / f"{identity}.log"), **log},
+                "mounts": mounts if overlay else [],
+                "log": {"driver": "json-file", "path": str(self.path / f"{identity}.log"), **(log or {})},
                 "stdin": stdin,
                 "cgroup": {"driver": "cgroupfs", "path": f"{self.prefix}/{identity}"},
             },

@@ -13,7 +13,7 @@ from tests.root.box import Box, Refused, Shim, frames
 
 def drain(shim: Shim) -> bytes:
     """All until the end of file."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         part = shim.sock.recv(65536)
         if not part:
@@ -106,7 +106,7 @@ def test_a_long_line_is_cut_and_a_lot_of_output_is_whole(box: Box) -> None:
 
 def test_the_log_is_rotated(box: Box) -> None:
     container = box.create(
-        box.spec("sh", "-c", "i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done"), **{"max-size": 4096, "max-file": 3}
+        box.spec("sh", "-c", "i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done"), log={"max-size": 4096, "max-file": 3}
     )
     container.run()
     names = sorted(path.name for path in box.path.glob("c1.log*"))

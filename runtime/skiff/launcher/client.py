@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -27,12 +28,15 @@ def spawn(exec_root: str) -> socket.socket:
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_MESSAGE)
     interpreter = sealed.interpreter()
+    # Away from its target: old C libraries keep close-on-exec on a descriptor that is copied onto itself.
+    passed = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, 2 * LAUNCHER_FD)
     try:
         arguments = [sys.executable, "-I", "-S", "-X", "utf8", ENTRY, "launcher", exec_root]
-        actions = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), LAUNCHER_FD)]
+        actions = [(os.POSIX_SPAWN_DUP2, passed, LAUNCHER_FD)]
         pid = os.posix_spawn(f"/proc/self/fd/{interpreter}", arguments, {"PATH": os.defpath}, file_actions=actions)
     finally:
         theirs.close()
+        os.close(passed)
         os.close(interpreter)
     _, status = os.waitpid(pid, 0)
     if status != 0:

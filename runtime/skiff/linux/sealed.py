@@ -19,7 +19,7 @@ def interpreter() -> int:
         with open(sys.executable, "rb") as source:
             size = os.fstat(source.fileno()).st_size
             while size > 0:
-                size -= os.sendfile(copy, source.fileno(), None, size)
+                size -= os.sendfile(copy, source.fileno(), None, size) or size
         os.fchmod(copy, 0o500)
         fcntl.fcntl(copy, F_ADD_SEALS, SEALS)
     except BaseException:

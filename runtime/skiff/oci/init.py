@@ -99,7 +99,7 @@ class Init:
             os.dup2(fd, number)
         processes.close_all_but((self.report, self.gate, *self.plan.namespaces.descriptors()))
         for finders in (sys.path, sys.meta_path, sys.path_hooks, sys.path_importer_cache):
-            finders.clear()  # type: ignore[attr-defined]  # mypy joins lists and a dictionary to object
+            finders.clear()
         sys.excepthook = lambda *_: None
         os.umask(0)
 

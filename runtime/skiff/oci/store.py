@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 
 from skiff.errors import Conflict, InvalidInput, NotFound
 from skiff.linux import processes
@@ -88,7 +87,11 @@ class Store:
 
     def remove(self, identity: str) -> None:
         """Give the identity back; one that is not there is given back already."""
-        shutil.rmtree(self.directory(identity), ignore_errors=True)
+        directory = self.directory(identity)
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(directory):
+                os.unlink(f"{directory}/{name}")
+            os.rmdir(directory)
 
 
 def replace(path: str, text: str) -> None:
