@@ -133,11 +133,23 @@ def wait_for_log(daemon: Daemon, words: str, count: int) -> None:
         time.sleep(0.02)
 
 
-def test_systemd_is_told_of_readiness_reload_and_stop(own: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    manager.bind(str(tmp_path / "notify"))
-    manager.settimeout(START_SECONDS)
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The service manager's end of its notification socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "notify"))
+        sock.settimeout(START_SECONDS)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield sock
+
+
+def test_systemd_s_watchdog_is_fed(own: Daemon, manager: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "100000")
+    own.process = spawn(own.arguments, own.log)
+    assert [manager.recv(4096) for _ in range(4)].count(b"WATCHDOG=1") >= 2
+
+
+def test_systemd_is_told_of_readiness_reload_and_stop(own: Daemon, manager: socket.socket) -> None:
     own.process = spawn(own.arguments, own.log)
     assert manager.recv(4096).startswith(b"READY=1")
     wait_until_answers(own)
@@ -146,7 +158,6 @@ def test_systemd_is_told_of_readiness_reload_and_stop(own: Daemon, tmp_path: Pat
     assert manager.recv(4096).startswith(b"READY=1")
     own.process.send_signal(signal.SIGTERM)
     assert manager.recv(4096).startswith(b"STOPPING=1")
-    manager.close()
 
 
 @pytest.mark.parametrize(

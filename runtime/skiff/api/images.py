@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator
+import fnmatch
+from typing import Any, AsyncIterator, Callable, Mapping
 
 from skiff.api import bodies, messages, router
 from skiff.engine import engine, logs
@@ -28,8 +29,12 @@ class ImageRoutes:
 
     async def list(self, request: messages.Request) -> messages.Answer:
         """The images, newest first."""
-        bodies.filters(request, frozenset())
-        images = await self._engine.images.list()
+        wanted = bodies.filters(request, frozenset(_TESTS))
+        images = [
+            image
+            for image in await self._engine.images.list()
+            if all(_TESTS[name](image, values) for name, values in wanted.items())
+        ]
         return messages.json_response([_list_entry(image) for image in images])
 
     async def inspect(self, request: messages.Request) -> messages.Answer:
@@ -57,6 +62,26 @@ class ImageRoutes:
         """Take a name away, and the image with its last one."""
         events = await self._engine.remove_image(request.parameters["name"], request.flag("force"))
         return messages.json_response(events)
+
+
+def _has_reference(image: Image, patterns: list[str]) -> bool:
+    """A pattern without a tag means every tag of the repository, as in Docker."""
+    names = [*image.repo_tags, *image.repo_digests]
+    repositories = [name.partition("@")[0] if "@" in name else name.rpartition(":")[0] for name in names]
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns for name in (*names, *repositories))
+
+
+def _has_labels(image: Image, values: list[str]) -> bool:
+    labels = image.config.get("Labels") or {}
+    pairs = [value.partition("=") for value in values]
+    return all(key in labels and (not separator or labels[key] == text) for key, separator, text in pairs)
+
+
+_TESTS: Mapping[str, Callable[[Image, list[str]], bool]] = {
+    "dangling": lambda image, values: (not image.repo_tags) == (values[0].lower() in ("1", "true")),
+    "label": _has_labels,
+    "reference": _has_reference,
+}
 
 
 def _list_entry(image: Image) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from skiff.cli import options, sizes
-from skiff.client import documents, frames, http
+from skiff.client import documents, frames, http, raw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ COMMAND = options.Command(
     "Create and run a new container from an image",
     (
         ("-d, --detach", "flag", "", "run in the background, print the container's id"),
+        ("-i, --interactive", "flag", "", "pass standard input on to the container"),
         ("--rm", "flag", "", "remove the container when it has ended"),
         ("--name", "text", "NAME", "name of the container"),
         ("--network", "text", "none|host", "network: none, or the host's own"),
@@ -49,6 +50,7 @@ COMMAND = options.Command(
     """
 skiff run --rm --network none busybox echo hello
 skiff run -d --name web --network host -m 256m --cpus 0.5 web:1
+tar c . | skiff run --rm -i --network none busybox tar t
 skiff run --rm --network none --read-only -u 1000 -e MODE=test busybox env
 """,
     least=1,
@@ -97,13 +99,15 @@ def start_status(message: str) -> int:
 
 def _attached(client: http.Client, identity: str, values: dict[str, Any]) -> int:
     """Output must be connected, and the end waited for, before the start: else a quick container's would be missed."""
-    output = client.open("POST", f"/containers/{identity}/attach?stream=1&stdout=1&stderr=1", upgrade="tcp")
+    interactive = bool(values.get("interactive"))
+    query = http.query(stream=True, stdin=interactive, stdout=True, stderr=True)
+    output = client.open("POST", f"/containers/{identity}/attach{query}", upgrade="tcp")
     condition = "removed" if values.get("rm") else "next-exit"
     end = client.open("POST", f"/containers/{identity}/wait?condition={condition}")
     if values.get("sig_proxy", True):
         _forward_signals(client, identity)
     client.call("POST", f"/containers/{identity}/start")
-    frames.copy(output.parts())
+    frames.copy(raw.both_ways(output) if interactive else output.parts())
     status: int = documents.load(end.text())["StatusCode"]
     return status
 
@@ -122,7 +126,7 @@ def _forward_signals(client: http.Client, identity: str) -> None:
 
 def document(values: dict[str, Any], arguments: list[str]) -> dict[str, Any]:
     """The create request."""
-    detached = bool(values.get("detach"))
+    detached, interactive = bool(values.get("detach")), bool(values.get("interactive"))
     entrypoint = values.get("entrypoint")
     return {
         "Image": arguments[0],
@@ -133,6 +137,9 @@ def document(values: dict[str, Any], arguments: list[str]) -> dict[str, Any]:
         "WorkingDir": values.get("workdir", ""),
         "Env": _environment(values.get("env", ())),
         "Labels": _pairs(values.get("label", ()), "--label"),
+        "AttachStdin": interactive and not detached,
+        "OpenStdin": interactive,
+        "StdinOnce": interactive and not detached,
         "AttachStdout": not detached,
         "AttachStderr": not detached,
         "StopSignal": values.get("stop_signal", ""),

@@ -12,13 +12,12 @@ from typing import Any, Sequence
 
 from skiff import VERSION
 from skiff.api import server
-from skiff.daemon import config, flags, listeners, notify
+from skiff.daemon import config, flags, listeners, logs, notify
 from skiff.engine import engine
 from skiff.engine.settings import Settings
 from skiff.errors import SkiffError
 
 LOG = logging.getLogger("skiff.daemon")
-LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR", "fatal": "CRITICAL"}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,16 +32,11 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         if os.geteuid() != 0:
             raise SkiffError("skiffd needs to be started with root privileges; use sudo or the service skiff")
-        _set_up_log(settings)
+        logs.set_up(settings)
         return asyncio.run(Daemon(settings, path, given).run())
     except SkiffError as error:
         print(f"skiffd: {error}", file=sys.stderr)  # noqa: T201  # there may be no log yet
         return 1
-
-
-def _set_up_log(settings: Settings) -> None:
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("skiff").setLevel("DEBUG" if settings.debug else LEVELS[settings.log_level])
 
 
 class Daemon:
@@ -90,7 +84,7 @@ class Daemon:
         else:
             settings, now, later = config.reloaded(self._engine.settings, fresh)
             self._engine.settings = settings
-            _set_up_log(settings)
+            logs.set_up(settings)
             LOG.info("configuration reloaded: %s", ", ".join(now) or "nothing changed")
             if later:
                 LOG.warning("these options change at the next restart only: %s", ", ".join(later))

@@ -221,6 +221,9 @@ class Lifecycle:
             container.state.become(status.DEAD)
             raise
         await asyncio.get_running_loop().run_in_executor(None, self._remove_runtime_files, container)
+        # Nobody hears of a next start or end any more.
+        attaching.drop_waiting(container)
+        container.settle(container.exits)
         container.settle(container.removals)
         LOG.info("container %s removed", container.record.short_id)
 
