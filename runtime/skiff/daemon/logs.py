@@ -17,6 +17,7 @@ class JournalFormatter(logging.Formatter):
     """Each line of a message with its priority."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Priorities stand at the start of lines, and a message may have several."""
         prefix = f"<{PRIORITIES.get(record.levelno, 6)}>"
         return "\n".join(prefix + line for line in super().format(record).splitlines())
 
