@@ -19,6 +19,12 @@ class Change:
     summary: str
     diff: str
 
+    @property
+    def detail(self) -> str:
+        """What the summary says beyond the action and the id."""
+        said = detail(self.summary, self.id)
+        return "" if said == self.action else said
+
 
 @dataclass(frozen=True)
 class Unchecked:
@@ -65,7 +71,7 @@ class Plan:
                 role = change.role
                 yield paint(f"  {role}", BOLD, colour)
             handler = " (handler)" if change.handler else ""
-            action, summary = paint(f"{change.action:<8}", YELLOW, colour), paint(detail(change.summary, change.id), DIM, colour)
+            action, summary = paint(f"{change.action:<8}", YELLOW, colour), paint(change.detail, DIM, colour)
             yield f"    {action} {change.id}{handler}  {summary}".rstrip()
             if diffs and change.diff:
                 yield from coloured_diff(change.diff, colour, "      ")
@@ -75,10 +81,10 @@ class Plan:
 
 
 def detail(summary: str, name: str) -> str:
-    """A summary, or nothing where it only repeats a verb and the resource's name."""
-    _, _, rest = summary.partition(" ")
+    """A summary without the resource's name, where that is all that it has beside a verb."""
+    verb, _, rest = summary.partition(" ")
     kind, _, own = name.partition(":")
-    return "" if rest in (own, f"{kind} {own}") else summary
+    return verb if rest in (own, f"{kind} {own}") else summary
 
 
 def paint(text: str, colour: str, wanted: bool) -> str:

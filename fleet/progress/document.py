@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import IO, List
+from typing import Callable, List
 
 from fleet.events import Event, HostOutcome
 
@@ -11,8 +11,8 @@ from fleet.events import Event, HostOutcome
 class Document:
     """A listener that writes nothing until the end."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
+    def __init__(self, put: Callable[[str], None]) -> None:
+        self._put = put
         self._run = ""
 
     def begin(self, run: str, hosts: List[str]) -> None:  # noqa: ARG002 # a listener's
@@ -25,5 +25,4 @@ class Document:
     def end(self, outcomes: List[HostOutcome], interrupted: bool) -> None:
         """Writes the document."""
         hosts = {outcome.host: outcome.as_json() for outcome in outcomes}
-        json.dump({"run": self._run, "interrupted": interrupted, "hosts": hosts}, self._stream, indent=2, ensure_ascii=False)
-        self._stream.write("\n")
+        self._put(json.dumps({"run": self._run, "interrupted": interrupted, "hosts": hosts}, indent=2, ensure_ascii=False))

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence
 from fleet.checks import Probe
 from fleet.events import HostOutcome
 from fleet.progress.columns import side_by_side
+from fleet.progress.output import write_error, write_line
 from fleet.progress.words import Words, wants_colour
 
 SKIFF = "/usr/local/bin/skiff"
@@ -29,14 +30,14 @@ def show_answers(outcomes: Sequence[HostOutcome], name: str, as_json: bool) -> b
         print_json(document)
     else:
         for line in side_by_side(good, shutil.get_terminal_size().columns) if good else ():
-            sys.stdout.write(line + "\n")
+            write_line(line)
     for outcome in outcomes:
         answer = outcome.answers.get(name)
         if answer is not None and answer.status != 0:
             said = (answer.stderr or answer.stdout).strip() or f"exit status {answer.status}"
             if answer.status == 127:
                 said = f"there is no {SKIFF} on this host\n  -> `invoke provision --hosts {outcome.host}` deploys it"
-            sys.stderr.write(f"{outcome.host}: {said}\n")
+            write_error(f"{outcome.host}: {said}")
     show_faults(outcomes)
     return len(good) == len(outcomes)
 
@@ -46,10 +47,10 @@ def show_faults(outcomes: Sequence[HostOutcome]) -> None:
     words = Words(wants_colour(sys.stderr), diffs=False, plans=False)
     for outcome in outcomes:
         if outcome.faults:
-            sys.stderr.write(f"{outcome.host}: {outcome.state}\n")
+            write_error(f"{outcome.host}: {outcome.state}")
         for fault in outcome.faults:
             for line in words.fault(fault, "  "):
-                sys.stderr.write(line + "\n")
+                write_error(line)
 
 
 def show_facts(outcomes: Sequence[HostOutcome], as_json: bool) -> None:
@@ -60,14 +61,13 @@ def show_facts(outcomes: Sequence[HostOutcome], as_json: bool) -> None:
     elif facts:
         texts = {host: "\n".join(flat(found)) for host, found in facts.items()}
         for line in side_by_side(texts, shutil.get_terminal_size().columns):
-            sys.stdout.write(line + "\n")
+            write_line(line)
     show_faults(outcomes)
 
 
 def print_json(document: object) -> None:
     """One JSON document on standard output."""
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    write_line(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def flat(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:

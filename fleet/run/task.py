@@ -20,6 +20,7 @@ from fleet.inventory.patterns import select
 from fleet.inventory.settings import CONNECTION_KEYS
 from fleet.progress.document import Document
 from fleet.progress.lines import Lines
+from fleet.progress.output import write_error, write_line
 from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
 from fleet.roles import defaults, loader
@@ -100,28 +101,13 @@ def shown(job: Job, options: Options, quiet: bool) -> List[Listener]:
     verb = "changed" if job.mode == APPLY else "would-change"
     if options.json:
         words = Words(wants_colour(sys.stderr), diffs=False, plans=False)
-        return [Document(sys.stdout), Lines(write_error, words, verb)]
+        return [Document(write_line), Lines(write_error, words, verb)]
     words = Words(wants_colour(sys.stdout), options.diff, job.mode in (CHECK, VERIFY))
     if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         return [Lines(write_line, words, verb, tables)]
     from fleet.progress.live import LiveTable
 
     return [LiveTable(lambda put: Lines(put, words, verb, tables))]
-
-
-def write_error(line: str) -> None:
-    """One line on standard error."""
-    sys.stderr.write(line + "\n")
-
-
-def write_line(line: str) -> None:
-    """One line on standard output, at once: a pipe's reader should not wait for it."""
-    try:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read is gone (`| head`): the hosts are still to be finished.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_options(options: Options) -> None:

@@ -108,6 +108,20 @@ def test_unreachable_hosts_alone_give_status_3_and_json_on_standard_output(tmp_p
     assert "127.0.0.1 port 1 refuses connections" in host["faults"][0]["brief"]
 
 
+def test_a_reader_that_leaves_ends_no_run(tmp_path: Path) -> None:
+    (tmp_path / "own.yml").write_text("hosts: {here: {connection: local, become: false}}\n")
+    argv = [sys.executable, "-c", WATCH % str(ROOT), "facts", "--hosts", "here", "--inventory", str(tmp_path / "own.yml")]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        argv, stdout=writer, stderr=subprocess.PIPE, text=True, env={**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    )
+    os.close(writer)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert json.loads((tmp_path / "skiff" / "runs" / "last.json").read_text())["hosts"]["here"]["state"] == "ok"
+
+
 @pytest.mark.parametrize("words", [["--list"], ["provision", "--help"]])
 def test_a_look_at_the_tasks_imports_nothing_slow(words: List[str]) -> None:
     watch = "import atexit, sys; atexit.register(lambda: sys.stderr.write('modules: ' + ' '.join(sys.modules)))\n"
