@@ -208,7 +208,7 @@ def lab_down(_: Context, name: str) -> None:
     with told():
         from fleet.lab import Lab
 
-        Lab(name).down()
+        Lab(name).down(print)
 
 
 @skiff_task(LAB)
