@@ -10,6 +10,7 @@ import sys
 F_ADD_SEALS = 1033
 F_GET_SEALS = 1034
 SEALS = 0x1 | 0x2 | 0x4 | 0x8  # F_SEAL_SEAL, _SHRINK, _GROW, _WRITE
+CHUNK = 1 << 24
 
 
 def interpreter() -> int:
@@ -17,9 +18,8 @@ def interpreter() -> int:
     copy = os.memfd_create("skiff", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         with open(sys.executable, "rb") as source:
-            size = os.fstat(source.fileno()).st_size
-            while size > 0:
-                size -= os.sendfile(copy, source.fileno(), None, size) or size
+            while os.sendfile(copy, source.fileno(), None, CHUNK):
+                continue
         os.fchmod(copy, 0o500)
         fcntl.fcntl(copy, F_ADD_SEALS, SEALS)
     except BaseException:
