@@ -132,10 +132,10 @@ class Lifecycle:
         state.oom_killed = bool(ended.get("oom"))
         state.finished_at = ended.get("finished") or now()
         self._containers.stored.save(container)
-        with contextlib.suppress(SkiffError):
-            await shims.ask(self._socket(container), "delete")
         LOG.info("container %s exited with %d", container.record.short_id, state.exit_code)
         container.settle(container.exits)
+        with contextlib.suppress(SkiffError):
+            await shims.ask(self._socket(container), "delete")
         if container.record.host_config["AutoRemove"]:
             await self._remove_stopped(container)
 
