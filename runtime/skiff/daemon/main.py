@@ -20,7 +20,7 @@ from skiff.errors import SkiffError
 LOG = logging.getLogger("skiff.daemon")
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run until told to stop; the exit status."""
     try:
         namespace, given = flags.parse(arguments)
