@@ -73,6 +73,11 @@ class Router:
 
     def _error_answer(self, request: messages.Request, error: Exception) -> messages.Answer:
         status = next((status for kind, status in STATUSES if isinstance(error, kind)), None)
+        if isinstance(error, OSError):
+            # A full disk, a file system gone read-only: the host's fault, told without a traceback.
+            text = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+            LOG.error("%s %s: %s", request.method, request.path, text)
+            return error_response(500, text)
         if status is None:
             LOG.error(
                 "%s %s: %s", request.method, request.path, "".join(traceback.format_exception(None, error, error.__traceback__))

@@ -39,9 +39,13 @@ class Records:
     def add(self, container: Container) -> None:
         """Write a new container; it exists once this returns, whatever happens to the machine."""
         os.mkdir(container.directory, 0o710)
-        _write(os.path.join(container.directory, CONFIG), asdict(container.record), sync=True)
-        for directory in (container.directory, self._root):
-            _sync_directory(directory)
+        try:
+            _write(os.path.join(container.directory, CONFIG), asdict(container.record), sync=True)
+            for directory in (container.directory, self._root):
+                _sync_directory(directory)
+        except BaseException:
+            shutil.rmtree(container.directory, ignore_errors=True)
+            raise
 
     def save(self, container: Container) -> None:
         """Write the state."""

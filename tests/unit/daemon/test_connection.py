@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from pathlib import Path
 from typing import AsyncIterator, Awaitable, Callable
 
@@ -46,7 +47,11 @@ def routes() -> router.Router:
     async def fault(_request: messages.Request) -> messages.Answer:
         raise RuntimeError("boom")
 
+    async def full(_request: messages.Request) -> messages.Answer:
+        raise OSError(errno.ENOSPC, "No space left on device", "/var/lib/skiff/x")
+
     for method, path, handler in (
+        ("GET", "/full", full),
         ("POST", "/echo", echo),
         ("POST", "/lazy", lazy),
         ("GET", "/count", count),
@@ -200,6 +205,15 @@ def test_a_fault_is_500_and_the_connection_lives_on(sock: Path) -> None:
         writer.write(b"GET /nosuch HTTP/1.1\r\nHost: x\r\n\r\n")
         assert "404" in await head(reader)
         await reader.readline()
+
+    converse(sock, talk)
+
+
+def test_a_fault_of_the_host_is_told_in_its_words(sock: Path) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"GET /full HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert "500 Internal Server Error" in await head(reader)
+        assert await reader.readline() == b'{"message":"No space left on device: /var/lib/skiff/x"}\n'
 
     converse(sock, talk)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,17 @@ def test_removal_leaves_nothing(tmp_path: Path) -> None:
     store = records.Records(str(tmp_path))
     made = make(store)
     store.remove(made)
+    assert store.identities() == []
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store = records.Records(str(tmp_path))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        make(store)
     assert store.identities() == []
 
 
