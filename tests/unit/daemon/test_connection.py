@@ -14,6 +14,14 @@ from skiff.api import connection, messages, router
 HEADERS = {"Api-Version": "1.41"}
 
 
+async def fault(_request: messages.Request) -> messages.Answer:
+    raise RuntimeError("boom")
+
+
+async def full(_request: messages.Request) -> messages.Answer:
+    raise OSError(errno.ENOSPC, "No space left on device", "/var/lib/skiff/x")
+
+
 def routes() -> router.Router:
     made = router.Router()
 
@@ -43,12 +51,6 @@ def routes() -> router.Router:
             await writer.drain()
 
         return messages.Hijack(serve)
-
-    async def fault(_request: messages.Request) -> messages.Answer:
-        raise RuntimeError("boom")
-
-    async def full(_request: messages.Request) -> messages.Answer:
-        raise OSError(errno.ENOSPC, "No space left on device", "/var/lib/skiff/x")
 
     for method, path, handler in (
         ("GET", "/full", full),
