@@ -160,17 +160,6 @@ def test_options_that_do_not_fit_are_refused_and_leave_nothing(tmp_path: Path) -
     assert overlay.keys() == []
 
 
-def test_commit(overlay: Overlay, mounted: Mounter) -> None:
-    chain = stack(overlay, LOWER)
-    overlay.prepare("c", chain)
-    # As an unmounted container left it.
-    (Path(overlay.layers.root) / "active/c/upper/new").write_text("12345")
-    layer = overlay.commit("c", digest(b"its diff"))
-    assert (layer.size, layer.parent) == (5, chain[0])
-    assert overlay.keys() == []
-    assert (mounted(overlay.view("v", [*chain, layer.chain])) / "new").read_text() == "12345"
-
-
 def test_full_disk_is_told_and_nothing_stays(tmp_path: Path) -> None:
     check(LIBC.mount(b"tmpfs", os.fsencode(tmp_path), b"tmpfs", 0, b"size=3m"), "mount")
     try:

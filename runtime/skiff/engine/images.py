@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 from typing import Any, AsyncIterator, Callable, Mapping, Optional, Sequence, TypeVar, cast
 
 from skiff.image import inspection, load, removal, store
 
+LOG = logging.getLogger("skiff.engine.images")
 T = TypeVar("T")
 Image = store.Image
 Use = removal.Use
@@ -28,11 +30,12 @@ class Images:
         """Clear up behind a daemon that was killed: its half-made things, and the roots of containers that never were."""
         for key in set(self._store.snapshots.keys()) - set(containers):
             self._store.snapshots.remove(key)
-        self._store.recover()
+        for words in self._store.recover():
+            LOG.warning("%s", words)
 
     def count(self) -> int:
         """How many images there are."""
-        return len(self._store.list())
+        return self._store.count()
 
     async def list(self) -> Sequence[Image]:
         """Every image, newest first."""
@@ -45,7 +48,8 @@ class Images:
 
     async def inspect(self, reference: str) -> dict[str, Any]:
         """All that is known of an image, in Docker's words."""
-        return inspection.inspect(await self.resolve(reference))
+        image = await self.resolve(reference)
+        return inspection.inspect(image, self._store.snapshots.layers.graph(image.chain_ids))
 
     async def remove(self, reference: str, force: bool, uses: Mapping[str, Use]) -> Sequence[Mapping[str, str]]:
         """Take a name from an image, and the image away with its last one; refused while containers need it."""

@@ -100,10 +100,16 @@ class ContentStore:
         """All that is stored."""
         return [f"sha256:{name}" for name in os.listdir(self._blobs)]
 
-    def recover(self) -> None:
-        """Remove what writers that were killed have left; to be called while nobody writes."""
+    def recover(self) -> list[str]:
+        """Remove what writers that were killed have left, while nobody writes; words about what could not be removed."""
+        left = []
         for name in os.listdir(self._ingest):
-            os.unlink(os.path.join(self._ingest, name))
+            path = os.path.join(self._ingest, name)
+            try:
+                os.unlink(path)
+            except OSError as error:
+                left.append(f"cannot remove {path}: {error.strerror}")
+        return left
 
 
 def _copy(source: Source, target: BinaryIO) -> Blob:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
 from skiff.image.store import Image
 
+NEVER = "0001-01-01T00:00:00Z"
 
-def inspect(image: Image) -> dict[str, Any]:
-    """What `docker image inspect` shows."""
+
+def inspect(image: Image, graph: Optional[Mapping[str, str]]) -> dict[str, Any]:
+    """What `docker image inspect` shows; `graph` tells where the layers lie."""
     document = image.document
     shown = {
         "Id": image.id,
@@ -24,9 +26,9 @@ def inspect(image: Image) -> dict[str, Any]:
         "Architecture": image.architecture,
         "Os": image.os,
         "Size": image.size,
-        "GraphDriver": {"Name": "overlay2", "Data": None},
+        "GraphDriver": {"Name": "overlay2", "Data": graph},
         "RootFS": {"Type": "layers", "Layers": image.diff_ids},
-        "Metadata": {"LastTagTime": "0001-01-01T00:00:00Z"},
+        "Metadata": {"LastTagTime": image.tagged or NEVER},
     }
     if document.get("variant"):
         shown["Variant"] = document["variant"]

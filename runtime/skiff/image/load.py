@@ -6,7 +6,7 @@ An image's blobs and layers are on disk before images.json names it; what a load
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from skiff.errors import InvalidInput, SkiffError
@@ -14,7 +14,9 @@ from skiff.image.archive import Archive
 from skiff.image.candidates import Blob, Candidate, candidates
 from skiff.image.compression import decompressed
 from skiff.image.content import check_digest
-from skiff.image.store import ImageStore, Stored
+from skiff.image.index import Stored
+from skiff.image.reference import Reference
+from skiff.image.store import ImageStore
 
 # Docker has 125; the options of an overlay of more than this do not fit a page.
 LAYER_LIMIT = 128
@@ -44,7 +46,7 @@ def _load(store: ImageStore, archive: Archive, candidate: Candidate) -> list[str
         document = archive.document(candidate.config.path)
         diff_ids = _diff_ids(document, candidate)
         identity = _add(store, archive, candidate.config)
-        stored: Stored = {"manifest": None, "layers": [], "size": 0}
+        stored: Stored = {"manifest": None, "layers": [], "size": 0, "tagged": None}
         chain: list[str] = []
         for blob, diff_id in zip(candidate.layers, diff_ids):
             digest = _add(store, archive, blob)
@@ -55,10 +57,19 @@ def _load(store: ImageStore, archive: Archive, candidate: Candidate) -> list[str
             stored["size"] += layer.size
         if candidate.manifest:
             stored["manifest"] = _add(store, archive, candidate.manifest)
-        store.add(identity, stored, candidate.names)
+        taken = dict(store.add(identity, stored, candidate.names))
+    return list(_lines(identity, candidate, taken))
+
+
+def _lines(identity: str, candidate: Candidate, taken: Mapping[Reference, str]) -> Iterator[str]:
+    """As dockerd words them."""
     if not candidate.names:
-        return [f"Loaded image ID: {identity}"]
-    return [f"Loaded image: {name.familiar()}" for name in candidate.names]
+        yield f"Loaded image ID: {identity}"
+    for name in candidate.names:
+        if name in taken:
+            previous = taken[name]
+            yield f"The image {name.familiar()} already exists, renaming the old one with ID {previous} to empty string"
+        yield f"Loaded image: {name.familiar()}"
 
 
 def _add(store: ImageStore, archive: Archive, blob: Blob) -> str:

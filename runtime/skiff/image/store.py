@@ -1,28 +1,31 @@
 """Images that are stored, and the references to them.
 
     images/
-        images.json     {"images": {id: {"manifest", "layers", "size"}}, "references": {full reference: id}}
+        images.json     {"format", "images": {id: {"manifest", "layers", "size", "tagged"}}, "references": {full reference: id}}
         lock            held for every change of images.json
         using           held shared while blobs and layers come in, exclusively while those without an image are removed
 
 images.json is written aside, fsynced and renamed: an image exists, with its blobs and layers on disk, once it is in there.
-An image's id is the digest of its configuration.
+An image's id is the digest of its configuration. Its layers' blobs are kept, as they came, beside the unpacked layers: whoever
+saves or pushes the image sends those very bytes, and a layer packed anew would have another digest.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Optional, TypedDict
+from typing import Any, NamedTuple, Optional
 
-from skiff.errors import NotFound
+from skiff.errors import NotFound, SkiffError
 from skiff.image import reference
 from skiff.image.content import ContentStore
+from skiff.image.index import Index, State, Stored, locked
 from skiff.snapshot.layers import chain_ids
 from skiff.snapshot.overlay import Overlay
 
@@ -40,6 +43,7 @@ class Image:
     document: Mapping[str, Any]
     manifest: Optional[str]
     layers: list[str]
+    tagged: Optional[str]
 
     @property
     def config(self) -> dict[str, Any]:
@@ -72,26 +76,18 @@ class Image:
         return chain_ids(self.diff_ids)
 
 
-class Stored(TypedDict):
-    """What images.json holds of an image."""
-
-    manifest: Optional[str]
-    layers: list[str]
-    size: int
-
-
-class State(TypedDict):
-    """images.json."""
-
-    images: dict[str, Stored]
-    references: dict[str, str]
-
-
 class Match(NamedTuple):
     """An image, and the reference by which it was found, unless that was its id."""
 
     image: Image
     reference: Optional[str]
+
+
+class Taken(NamedTuple):
+    """A name that an image lost to another."""
+
+    name: reference.Reference
+    previous: str
 
 
 class ImageStore:
@@ -101,12 +97,18 @@ class ImageStore:
         self.data_root = data_root
         self.content = ContentStore(data_root)
         self.snapshots = Overlay(data_root)
-        self._root = os.path.join(data_root, "images")
-        os.makedirs(self._root, mode=0o700, exist_ok=True)
+        directory = os.path.join(data_root, "images")
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        self._index = Index(directory)
+        self._using = os.path.join(directory, "using")
+
+    def count(self) -> int:
+        """How many images there are."""
+        return len(self._index.read()["images"])
 
     def list(self) -> Sequence[Image]:
         """Every image."""
-        state = self._read()
+        state = self._index.read()
         return [self._image(state, identity) for identity in state["images"]]
 
     def resolve(self, name: str) -> Image:
@@ -115,7 +117,7 @@ class ImageStore:
 
     def find(self, name: str) -> Match:
         """As resolve, and how it was found; a name is looked for before the beginning of an id, as dockerd does."""
-        state = self._read()
+        state = self._index.read()
         whole = name if name.startswith("sha256:") else f"sha256:{name}"
         if whole in state["images"]:
             return Match(self._image(state, whole), None)
@@ -134,18 +136,28 @@ class ImageStore:
 
     def references(self) -> Mapping[str, str]:
         """Every full reference, and the id of its image."""
-        return self._read()["references"]
+        return self._index.read()["references"]
 
-    def add(self, identity: str, stored: Stored, names: Sequence[reference.Reference]) -> None:
-        """Make an image known whose blobs and layers are on disk, under names that are taken from other images."""
-        with self._changing() as state:
-            state["images"][identity] = stored
+    def add(self, identity: str, stored: Stored, names: Sequence[reference.Reference]) -> Sequence[Taken]:
+        """Make an image known whose blobs and layers are on disk, under names that are taken from other images.
+
+        The names that were another image's, and its id.
+        """
+        taken: list[Taken] = []
+        with self._index.changing() as state:
+            before = state["images"].get(identity)
+            tagged = _now() if names else before and before.get("tagged")
+            state["images"][identity] = {**stored, "tagged": tagged}
             for name in names:
+                previous = state["references"].get(str(name), identity)
+                if previous != identity:
+                    taken.append(Taken(name, previous))
                 state["references"][str(name)] = identity
+        return taken
 
     def forget(self, names: Sequence[str], identity: Optional[str] = None) -> None:
         """Drop full references, and an image."""
-        with self._changing() as state:
+        with self._index.changing() as state:
             for name in names:
                 state["references"].pop(name, None)
             if identity:
@@ -153,7 +165,7 @@ class ImageStore:
 
     def collect(self) -> Sequence[str]:
         """Remove blobs and layers that no image and no snapshot needs; the chain IDs of the layers removed."""
-        with self._flock("using", fcntl.LOCK_EX):
+        with locked(self._using, fcntl.LOCK_EX):
             images = self.list()
             layers = self.snapshots.collect([chain for image in images for chain in image.chain_ids])
             blobs = {digest for image in images for digest in (image.id, image.manifest, *image.layers)}
@@ -162,15 +174,21 @@ class ImageStore:
                     self.content.remove(digest)
         return layers
 
-    def recover(self) -> None:
-        """Remove what processes that were killed have left; to be called once, before anything else uses the data root."""
-        self.content.recover()
-        self.snapshots.recover()
-        self.collect()
+    def recover(self) -> Sequence[str]:
+        """Remove what processes that were killed have left; words about what could not be removed.
+
+        To be called once, before anything else uses the data root. What is damaged is kept, and keeps nobody from the rest.
+        """
+        left = self.content.recover() + self.snapshots.recover()
+        try:
+            self.collect()
+        except (SkiffError, OSError) as error:
+            left.append(f"unused layers and blobs are kept: {error}")
+        return left
 
     def incoming(self) -> contextlib.AbstractContextManager[None]:
         """While it is held, no blob or layer is removed for want of an image."""
-        return self._flock("using", fcntl.LOCK_SH)
+        return locked(self._using, fcntl.LOCK_SH)
 
     def _image(self, state: State, identity: str) -> Image:
         stored = state["images"][identity]
@@ -180,45 +198,19 @@ class ImageStore:
             repo_tags=[name.familiar() for name in names if not name.digest],
             repo_digests=[name.familiar() for name in names if name.digest],
             size=stored["size"],
-            document=json.loads(self.content.read(identity)),
+            document=self._document(identity),
             manifest=stored["manifest"],
             layers=stored["layers"],
+            tagged=stored.get("tagged"),
         )
 
-    def _read(self) -> State:
+    def _document(self, identity: str) -> Mapping[str, Any]:
         try:
-            with open(os.path.join(self._root, "images.json"), encoding="utf-8") as file:
-                state: State = json.load(file)
-        except FileNotFoundError:
-            return {"images": {}, "references": {}}
-        return state
-
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[State]:
-        with self._flock("lock", fcntl.LOCK_EX):
-            state = self._read()
-            yield state
-            path = os.path.join(self._root, "images.json")
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
-                json.dump(state, file, indent=1, sort_keys=True)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(f"{path}.new", path)
-            _sync_directory(self._root)
-
-    @contextlib.contextmanager
-    def _flock(self, name: str, operation: int) -> Iterator[None]:
-        fd = os.open(os.path.join(self._root, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, operation)
-            yield
-        finally:
-            os.close(fd)
+            document: Mapping[str, Any] = json.loads(self.content.read(identity))
+        except ValueError as error:
+            raise SkiffError(f"{self.content.path(identity)} is damaged ({error}); load the image again") from None
+        return document
 
 
-def _sync_directory(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")

@@ -18,15 +18,15 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 import string
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Optional
 
-from skiff.errors import InvalidInput, NotFound
+from skiff.errors import InvalidInput, NotFound, SkiffError
 from skiff.linux.libc import LIBC, check
+from skiff.snapshot import deletion
 from skiff.snapshot.tarstream import CHUNK, Source, TarStream
 from skiff.snapshot.unpack import Unpacker, is_opaque
 
@@ -101,11 +101,15 @@ class LayerStore:
 
     def layer(self, chain: str) -> Layer:
         """An unpacked layer's record."""
+        path = os.path.join(self._path(chain), RECORD)
         try:
-            with open(os.path.join(self._path(chain), RECORD), encoding="utf-8") as file:
+            with open(path, encoding="utf-8") as file:
                 return Layer(**json.load(file))
         except FileNotFoundError:
             raise NotFound(f"layer {chain} is not unpacked") from None
+        except (TypeError, ValueError) as error:
+            directory = os.path.dirname(path)
+            raise SkiffError(f"{path} is damaged ({error}); stop skiffd, remove {directory} and load the image again") from None
 
     def link(self, layer: Layer) -> str:
         """The short path of a layer's files."""
@@ -114,6 +118,15 @@ class LayerStore:
     def files(self, chain: str) -> str:
         """The directory of a layer's files."""
         return os.path.join(self._path(chain), "fs")
+
+    def graph(self, chain: Sequence[str]) -> Optional[dict[str, str]]:
+        """Where a chain's directories lie, in the words of dockerd's overlay2; of an image `merged` and `work` are only names."""
+        if not chain:
+            return None
+        files = [self.files(one) for one in reversed(chain)]
+        top = os.path.dirname(files[0])
+        found = {"LowerDir": ":".join(files[1:])} if files[1:] else {}
+        return {**found, "MergedDir": os.path.join(top, "merged"), "UpperDir": files[0], "WorkDir": os.path.join(top, "work")}
 
     def unpack(self, parents: Sequence[str], diff_id: str, source: Source) -> Layer:
         """Unpack an uncompressed tar stream onto the chain `parents` (lowest first); one that is there is verified only."""
@@ -125,11 +138,46 @@ class LayerStore:
         aside = tempfile.mkdtemp(dir=self.ingest)
         try:
             size = self._fill(os.path.join(aside, "fs"), parents, diff_id, stream)
-            return self.adopt(aside, parents, diff_id, chain, size)
+            return self._adopt(aside, parents, diff_id, chain, size)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            deletion.discard(aside)
 
-    def adopt(self, aside: str, parents: Sequence[str], diff_id: str, chain: str, size: int) -> Layer:
+    def remove(self, chain: str) -> None:
+        """Remove a layer: gone in one step, its files afterwards."""
+        link = self.link(self.layer(chain))
+        aside = tempfile.mkdtemp(dir=self.ingest)
+        os.rename(self._path(chain), os.path.join(aside, "layer"))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(link)
+        deletion.discard(aside)
+
+    def chains(self) -> list[str]:
+        """Every unpacked layer."""
+        return [f"sha256:{name}" for name in os.listdir(self._layers)]
+
+    def recover(self) -> list[str]:
+        """Remove litter of processes that were killed, while nobody writes; words about what could not be removed."""
+        left = deletion.sweep(self.ingest)
+        for name in os.listdir(self._links):
+            path = os.path.join(self._links, name)
+            if not os.path.exists(path):
+                try:
+                    os.unlink(path)
+                except OSError as error:
+                    left.append(f"cannot remove {path}: {error.strerror}")
+        return left
+
+    def _fill(self, directory: str, parents: Sequence[str], diff_id: str, stream: Digesting) -> int:
+        os.mkdir(directory, 0o755)
+        unpacker = Unpacker(directory, [self.files(parent) for parent in reversed(parents)])
+        try:
+            unpacker.run(TarStream(stream))
+            stream.verify(diff_id)
+        finally:
+            unpacker.close()
+        return unpacker.size
+
+    def _adopt(self, aside: str, parents: Sequence[str], diff_id: str, chain: str, size: int) -> Layer:
         """Make a layer of a directory in ingest/ that has the files in fs/; somebody else's equal one may win."""
         layer = Layer(
             chain, parents[-1] if parents else None, diff_id, size, self._new_link(chain), is_opaque(os.path.join(aside, "fs"))
@@ -146,38 +194,6 @@ class LayerStore:
             return self.layer(chain)
         _sync_filesystem(self._layers)
         return layer
-
-    def remove(self, chain: str) -> None:
-        """Remove a layer: gone in one step, its files afterwards."""
-        link = self.link(self.layer(chain))
-        aside = tempfile.mkdtemp(dir=self.ingest)
-        os.rename(self._path(chain), os.path.join(aside, "layer"))
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(link)
-        shutil.rmtree(aside, ignore_errors=True)
-
-    def chains(self) -> list[str]:
-        """Every unpacked layer."""
-        return [f"sha256:{name}" for name in os.listdir(self._layers)]
-
-    def recover(self) -> None:
-        """Remove litter of processes that were killed; to be called while nobody writes."""
-        for name in os.listdir(self.ingest):
-            shutil.rmtree(os.path.join(self.ingest, name), ignore_errors=True)
-        for name in os.listdir(self._links):
-            path = os.path.join(self._links, name)
-            if not os.path.exists(path):
-                os.unlink(path)
-
-    def _fill(self, directory: str, parents: Sequence[str], diff_id: str, stream: Digesting) -> int:
-        os.mkdir(directory, 0o755)
-        unpacker = Unpacker(directory, [self.files(parent) for parent in reversed(parents)])
-        try:
-            unpacker.run(TarStream(stream))
-            stream.verify(diff_id)
-        finally:
-            unpacker.close()
-        return unpacker.size
 
     def _path(self, chain: str) -> str:
         algorithm, _, name = chain.partition(":")

@@ -17,15 +17,13 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypedDict
 
-from skiff.errors import Conflict, InvalidInput, NotFound
-from skiff.snapshot import layers
+from skiff.errors import Conflict, InvalidInput, NotFound, SkiffError
+from skiff.snapshot import deletion, layers, usage
 
 RECORD = "snapshot.json"
 # mount(2) copies one page of options, the final NUL included.
@@ -39,14 +37,6 @@ class Mount(TypedDict):
     type: str
     source: str
     options: list[str]
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a snapshot itself takes."""
-
-    size: int
-    inodes: int
 
 
 class Overlay:
@@ -86,43 +76,20 @@ class Overlay:
             raise InvalidInput(f"the mount of {len(lowers)} layers does not fit a page; choose a shorter data-root")
         return [{"type": "overlay", "source": "overlay", "options": options}]
 
-    def commit(self, key: str, diff_id: str) -> layers.Layer:
-        """Make a layer of what an unmounted active snapshot wrote; `diff_id` is the digest of that as a tar stream."""
-        record = self._record(key)
-        if record["kind"] != "active":
-            raise Conflict(f"snapshot {key} is read-only")
-        chain = layers.chain_id(record["chain"][-1] if record["chain"] else None, diff_id)
-        size = self.usage(key).size
-        aside = tempfile.mkdtemp(dir=self.layers.ingest)
-        try:
-            os.rename(os.path.join(self._path(key), "upper"), os.path.join(aside, "fs"))
-            layer = self.layers.adopt(aside, record["chain"], diff_id, chain, size)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-        self.remove(key)
-        return layer
-
     def remove(self, key: str) -> None:
-        """Forget a snapshot and what was written to it; it must not be mounted. One that is unknown is gone already."""
+        """Forget a snapshot and what was written to it; it must not be mounted. One that is unknown is gone already.
+
+        It is gone in one step; files that resist stay behind as litter, of which recover() tells.
+        """
         aside = tempfile.mkdtemp(dir=self.layers.ingest)
         with contextlib.suppress(FileNotFoundError):
             os.rename(self._path(key), os.path.join(aside, "snapshot"))
-        shutil.rmtree(aside, ignore_errors=True)
+        deletion.discard(aside)
 
-    def usage(self, key: str) -> Usage:
-        """What was written to a snapshot: each file once, however many names it has."""
+    def usage(self, key: str) -> usage.Usage:
+        """What was written to a snapshot."""
         self._record(key)
-        seen: set[tuple[int, int]] = set()
-        size = 0
-        for directory, _, names in os.walk(os.path.join(self._path(key), "upper")):
-            for path in (directory, *(os.path.join(directory, name) for name in names)):
-                # The container may be running and remove what was just listed.
-                with contextlib.suppress(FileNotFoundError):
-                    found = os.lstat(path)
-                    if (found.st_dev, found.st_ino) not in seen:
-                        seen.add((found.st_dev, found.st_ino))
-                        size += found.st_size if stat.S_ISREG(found.st_mode) else 0
-        return Usage(size, len(seen))
+        return usage.measure(os.path.join(self._path(key), "upper"))
 
     def keys(self) -> list[str]:
         """Every snapshot."""
@@ -137,12 +104,12 @@ class Overlay:
                 self.layers.remove(chain)
         return unused
 
-    def recover(self) -> None:
-        """Remove litter of processes that were killed; to be called while nobody writes."""
+    def recover(self) -> list[str]:
+        """Remove litter of processes that were killed, while nobody writes; words about what could not be removed."""
         for key in self.keys():
             if not os.path.exists(os.path.join(self._path(key), RECORD)):
                 self.remove(key)
-        self.layers.recover()
+        return self.layers.recover()
 
     def _lowers(self, chain: Sequence[str]) -> list[str]:
         """The layers' directories, topmost first."""
@@ -165,7 +132,7 @@ class Overlay:
                     raise Conflict(f"snapshot {key} exists already")
                 os.rename(aside, directory)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            deletion.discard(aside)
         try:
             return self.mounts(key)
         except BaseException:
@@ -187,11 +154,14 @@ class Overlay:
             json.dump({"kind": kind, "chain": list(chain)}, file)
 
     def _record(self, key: str) -> _Record:
+        path = os.path.join(self._path(key), RECORD)
         try:
-            with open(os.path.join(self._path(key), RECORD), encoding="utf-8") as file:
+            with open(path, encoding="utf-8") as file:
                 record: _Record = json.load(file)
         except FileNotFoundError:
             raise NotFound(f"snapshot {key} does not exist") from None
+        except ValueError as error:
+            raise SkiffError(f"{path} is damaged ({error}); remove the container {key}, whose root it describes") from None
         return record
 
     def _path(self, key: str) -> str:

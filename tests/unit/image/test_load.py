@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import io
 import json
@@ -52,15 +53,25 @@ def test_docker_archive(store: ImageStore) -> None:
     assert image.chain_ids == [digest(BASE), digest(f"{digest(BASE)} {digest(TOP)}".encode())]
     assert Path(store.snapshots.layers.files(image.chain_ids[1]), "etc/name").read_text() == "top"
     assert not litter(store)
-    shown = inspection.inspect(image)
+    shown = inspection.inspect(image, store.snapshots.layers.graph(image.chain_ids))
     assert shown["RootFS"]["Layers"] == image.diff_ids
     assert shown["Created"] == "2026-01-02T03:04:05Z"
+    graph = shown["GraphDriver"]["Data"]
+    assert sorted(graph) == ["LowerDir", "MergedDir", "UpperDir", "WorkDir"]
+    assert Path(graph["LowerDir"], "bin/sh").read_text() == "#!"
+    assert Path(graph["UpperDir"], "etc/name").read_text() == "top"
+    tagged = datetime.datetime.strptime(shown["Metadata"]["LastTagTime"], "%Y-%m-%dT%H:%M:%S.%f%z")
+    assert abs(datetime.datetime.now(datetime.timezone.utc) - tagged) < datetime.timedelta(hours=1)
 
 
 def test_compressed_archive_without_names(store: ImageStore) -> None:
     lines = loaded(store, gzip.compress(docker_archive([BASE], None)))
     assert lines == [f"Loaded image ID: {digest(config([BASE]))}"]
-    assert store.resolve(digest(config([BASE]))[7:19]).repo_tags == []
+    image = store.resolve(digest(config([BASE]))[7:19])
+    assert image.repo_tags == []
+    shown = inspection.inspect(image, store.snapshots.layers.graph(image.chain_ids))
+    assert shown["Metadata"]["LastTagTime"] == "0001-01-01T00:00:00Z"
+    assert sorted(shown["GraphDriver"]["Data"]) == ["MergedDir", "UpperDir", "WorkDir"]
 
 
 def test_archive_of_older_docker_links_equal_layers(store: ImageStore) -> None:
@@ -143,7 +154,11 @@ def test_other_compression_is_named(store: ImageStore) -> None:
 def test_names_move_and_ids_resolve(store: ImageStore) -> None:
     loaded(store, docker_archive([BASE], ["a:b"]))
     first = store.resolve("a:b")
-    loaded(store, docker_archive([BASE, TOP], ["a:b"]))
+    assert loaded(store, docker_archive([BASE], ["a:b"])) == ["Loaded image: a:b"]
+    assert loaded(store, docker_archive([BASE, TOP], ["a:b"])) == [
+        f"The image a:b already exists, renaming the old one with ID {first.id} to empty string",
+        "Loaded image: a:b",
+    ]
     assert store.resolve("a:b").id != first.id
     assert store.resolve(first.id) == store.resolve(first.id[7:]) == store.resolve(first.id[:20])
     assert store.resolve(first.id).repo_tags == []
