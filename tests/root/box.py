@@ -33,9 +33,13 @@ class Shim:
     def __init__(self, path: Path) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(TIMEOUT)
-        self.sock.connect(str(path))
         self.file = self.sock.makefile("rwb", buffering=0)
-        self.hello = self.receive()
+        try:
+            self.sock.connect(str(path))
+            self.hello = self.receive()
+        except BaseException:
+            self.close()
+            raise
 
     def receive(self) -> dict[str, Any]:
         line = self.file.readline()
@@ -180,8 +184,8 @@ class Box:
             if (self.exec_root / "shims" / f"{container.id}.sock").exists():
                 try:
                     container.ask("delete", force=True)
-                except (ConnectionError, EOFError):
-                    continue
+                except (ConnectionError, EOFError, FileNotFoundError):
+                    continue  # it dies while we look
         if self.sock is not None:
             self.sock.close()
 

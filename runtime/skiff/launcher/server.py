@@ -28,17 +28,19 @@ def main(arguments: list[str]) -> int:
     """`launcher EXEC_ROOT`, with the socket as descriptor 3."""
     if len(arguments) != 1:
         raise SystemExit("usage: launcher EXEC_ROOT (started by skiffd, with a socket as descriptor 3)")
+    prctl.set_name(b"skiff-launcher")
     if os.fork():
         # The caller waits for this process, so that the one that stays is nobody's zombie.
         os._exit(0)
     os.setsid()
     os.chdir("/")
-    prctl.set_name(b"skiff-launcher")
     for signal_number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(signal_number, signal.SIG_IGN)
     os.makedirs(f"{arguments[0]}/shims", mode=0o711, exist_ok=True)
+    # A collection would write to every object, and so give each shim pages of its own.
     gc.collect()
     gc.freeze()
+    gc.disable()
     Launcher(socket.socket(fileno=LAUNCHER_FD), arguments[0]).run()
     return 0
 
@@ -99,10 +101,15 @@ class Launcher:
 
     def _create(self, sequence: object, message: dict[str, Any]) -> None:
         answer, answers = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            shim.run(message, self._exec_root, answers)
-        os.close(answers)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                shim.run(message, self._exec_root, answers)
+        except OSError:
+            os.close(answer)
+            raise
+        finally:
+            os.close(answers)
         self._shims[pid] = str(message.get("id"))
         self._pending[answer] = _Pending(sequence)
         self._loop.watch(answer, READ, lambda _: self._answered(answer))

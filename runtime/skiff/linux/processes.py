@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 
 from skiff.linux import signals
 from skiff.linux.libc import LIBC
 
-_SYS_CLOSE_RANGE = 436
-_CLOSE_RANGE_CLOEXEC = 4
+_CLOSE_RANGE = ctypes.c_long(436)
+_CLOSE_RANGE_CLOEXEC = ctypes.c_uint(4)
 _RT_SIGACTION, _RT_SIGPROCMASK = map(ctypes.c_long, (13, 14) if os.uname().machine == "x86_64" else (134, 135))
 _SIG_SETMASK = ctypes.c_long(2)
 _SIGSET_SIZE = ctypes.c_long(8)
@@ -28,31 +29,17 @@ def reset_signals() -> None:
 
 
 def close_on_exec_from(first: int) -> None:
-    """Nothing from `first` on passes an exec."""
-    arguments = (
-        ctypes.c_long(_SYS_CLOSE_RANGE),
-        ctypes.c_uint(first),
-        ctypes.c_uint(0xFFFFFFFF),
-        ctypes.c_uint(_CLOSE_RANGE_CLOEXEC),
-    )
-    if LIBC.syscall(*arguments) == 0:
-        return
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) >= first:
-            try:
-                os.set_inheritable(int(name), False)
-            except OSError:  # the descriptor of the listing itself
-                continue
+    """Nothing from `first` on passes an exec; before Linux 5.11 that is left to those who opened it, as Python does anyway."""
+    LIBC.syscall(_CLOSE_RANGE, ctypes.c_uint(first), ctypes.c_uint(0xFFFFFFFF), _CLOSE_RANGE_CLOEXEC)
 
 
-def close_all_but(kept: list[int] | tuple[int, ...]) -> None:
+def close_all_but(kept: tuple[int, ...]) -> None:
     """Close every descriptor above 2 that is not in `kept`."""
-    begin = 3
-    for fd in sorted(kept):
-        if fd >= begin:
-            os.closerange(begin, fd)
-            begin = fd + 1
-    os.closerange(begin, os.sysconf("SC_OPEN_MAX"))
+    for name in os.listdir("/proc/self/fd"):
+        fd = int(name)
+        if fd > 2 and fd not in kept:
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself
+                os.close(fd)
 
 
 def start_time(pid: int) -> int | None:

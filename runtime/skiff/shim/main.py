@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 BACKLOG = 64
+MAX_WORDS = 4096  # an error that quotes a request must still fit a message
 
 
 def run(request: dict[str, Any], exec_root: str, reply: int) -> NoReturn:
@@ -77,7 +78,7 @@ def _answer(reply: int, message: dict[str, Any]) -> None:
 def refusal(error: Exception) -> dict[str, Any]:
     """An error as the protocol tells it."""
     number, step = getattr(error, "errno", None) or 0, getattr(error, "step", "create")
-    return {"ok": False, "error": {"step": step, "errno": number, "message": str(error)}}
+    return {"ok": False, "error": {"step": step, "errno": number, "message": str(error)[:MAX_WORDS]}}
 
 
 class _Shim:
@@ -139,8 +140,7 @@ class _Shim:
 
     def serve(self, container: Container) -> None:
         """Until the container is deleted."""
-        gc.collect()
-        gc.freeze()
+        gc.enable()
         loop = Loop()
         supervisor = Supervisor(loop, container)
         woken, wakes = os.pipe()
