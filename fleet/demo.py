@@ -32,7 +32,7 @@ def tour(lab: Lab, image: Path) -> List[Step]:
     """The steps after the host has booted."""
 
     def task(title: str, *words: str) -> Step:
-        shown = shlex.join(["./inv", *words])
+        shown = shlex.join(["./inv", *words, "--hosts", HOST])
         invoke = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
         return Step(title, shown, [*invoke, "--hosts", HOST, "--inventory", str(lab.inventory)])
 
@@ -48,7 +48,7 @@ def tour(lab: Lab, image: Path) -> List[Step]:
         on_host("Give the host an image", "skiff load", image),
         on_host(
             "Run a container: its own host name, processes and root",
-            f"skiff run --rm --network none -m 64m --hostname box {probe_image.REFERENCE} sh -c 'hostname; ps; df / | tail -n 1'",
+            f'skiff run --rm --network none -m 64m --hostname box {probe_image.REFERENCE} sh -c "hostname; ps; df /"',
         ),
         on_host("The version, as the client sees it", "skiff version"),
         on_host("The host's engine, in its own words", "skiff info"),
