@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import contextlib
-import glob
 import json
 import os
 import signal
@@ -15,6 +13,7 @@ from typing import Callable, Iterator
 import pytest
 
 from tests.contract.daemons import BIN, Daemon, wait_until
+from tests.contract.traces import traces
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -238,29 +237,3 @@ def test_nothing_is_left_of_containers_that_are_gone(loaded: Daemon) -> None:
         loaded.skiff("run", "-d", "--network", "none", "--name", f"left-{number}", "busybox", "sleep", "1000")
         loaded.skiff("rm", "-f", f"left-{number}")
     wait_until(lambda: traces(loaded) == before)
-
-
-def traces(daemon: Daemon) -> dict[str, object]:
-    """What containers have on a host: mounts, cgroups, files under both roots, processes."""
-    data, run_root = (daemon.arguments[daemon.arguments.index(option) + 1] for option in ("--data-root", "--exec-root"))
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        mounts = [line for line in file if data in line or run_root in line]
-    return {
-        "mounts": mounts,
-        "cgroups": sorted(glob.glob("/sys/fs/cgroup/**/skiff.slice/" + "[0-9a-f]" * 64, recursive=True)),
-        "files": sorted(
-            os.path.join(directory, name)
-            for root in (f"{data}/containers", f"{data}/snapshots/overlay/active", run_root)
-            for directory, directories, files in os.walk(root)
-            for name in (*directories, *files)
-        ),
-        "processes": sum(run_root.encode() in cmdline for cmdline in cmdlines()),
-    }
-
-
-def cmdlines() -> list[bytes]:
-    found = []
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            found.append(file.read())
-    return found
