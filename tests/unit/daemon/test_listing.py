@@ -92,8 +92,11 @@ def test_wrong_filters(filters: Any, words: str) -> None:
         chosen(filters, all="1")
 
 
+NOW = 1_800_000_000.0
+
+
 def ago(seconds: float) -> str:
-    return datetime.fromtimestamp(time.time() - seconds, timezone.utc).isoformat()
+    return datetime.fromtimestamp(NOW - seconds, timezone.utc).isoformat()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,8 @@ def ago(seconds: float) -> str:
         (State(status.DEAD), "Dead"),
     ],
 )
-def test_states_in_words(state: State, text: str) -> None:
+def test_states_in_words(state: State, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
     assert shapes.status_text(state) == text
 
 
