@@ -117,6 +117,8 @@ def _index(file: BinaryIO) -> dict[str, Member]:
         if len(members) >= MEMBER_LIMIT:
             raise InvalidInput(f"the archive holds more than {MEMBER_LIMIT} files; it is no image")
         name = posixpath.normpath(entry.name)
+        if entry.stored != (entry.size if entry.kind == tarfile.REGTYPE else 0):
+            raise InvalidInput(f"{entry.name!r} in the archive is stored with holes; write the archive without --sparse")
         if entry.kind == tarfile.REGTYPE:
             members[name] = Member(stream.offset, entry.size, None)
         elif entry.kind == tarfile.SYMTYPE:

@@ -1,4 +1,4 @@
-"""A tar stream's entries, read forward only and with bounded memory, whoever wrote it: ustar, GNU long names, pax.
+"""A tar stream's entries, read forward only and with bounded memory, whoever wrote it: ustar, GNU long names, pax, sparse files.
 
 Writes nothing. The standard library's reader is not used for this: it keeps every entry and reads headers of any declared size.
 """
@@ -6,21 +6,23 @@ Writes nothing. The standard library's reader is not used for this: it keeps eve
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Protocol
+from typing import Optional, Protocol
 
 from skiff.errors import InvalidInput
+from skiff.snapshot import sparse
+from skiff.snapshot.sparse import BLOCK, SIZE_LIMIT
 
-BLOCK = 512
 CHUNK = 1 << 18
 # As Go's archive/tar has it for headers that describe another.
 EXTENDED_LIMIT = 1 << 20
 XATTR_PREFIX = b"SCHILY.xattr."
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_SOLARIS, _PAX_GLOBAL = b"L", b"K", b"x", b"X", b"g"
 _EXTENDED = (_LONG_NAME, _LONG_LINK, _PAX, _PAX_SOLARIS, _PAX_GLOBAL)
-_HAS_DATA = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
+_HAS_DATA = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE, tarfile.GNUTYPE_SPARSE)
+_SPARSE_PAIR = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
 
 
 class Source(Protocol):
@@ -32,7 +34,7 @@ class Source(Protocol):
 
 @dataclass
 class Entry:
-    """One member; names hold undecodable bytes by surrogateescape."""
+    """One member; names hold undecodable bytes by surrogateescape. Of a file with holes less is `stored` than its size."""
 
     name: str
     kind: bytes
@@ -44,6 +46,12 @@ class Entry:
     mtime_ns: int
     device: tuple[int, int]
     xattrs: dict[str, bytes] = field(default_factory=dict)
+    stored: int = 0
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return self.kind == tarfile.SYMTYPE
 
 
 class TarStream:
@@ -54,6 +62,7 @@ class TarStream:
         self.offset = 0
         self._left = 0
         self._padding = 0
+        self._segments: list[sparse.Segment] = []
 
     def __iter__(self) -> Iterator[Entry]:
         extended: dict[bytes, bytes] = {}
@@ -68,23 +77,41 @@ class TarStream:
                 extended.update(self._extended(info))
                 continue
             entry = _entry(info, extended)
+            self._prepare(entry, _sparse(info, header, extended, self._read))
             extended = {}
-            self._left = entry.size if entry.kind == tarfile.REGTYPE else 0
-            self._padding = -self._left % BLOCK
             yield entry
 
-    def data(self) -> Iterator[bytes]:
-        """What the entry at hand holds."""
-        while self._left:
-            chunk = self._read(min(CHUNK, self._left))
-            if not chunk:
-                raise InvalidInput("unexpected EOF: the archive ends inside a file")
-            self._left -= len(chunk)
-            yield chunk
+    def data(self) -> Iterator[tuple[int, bytes]]:
+        """What the entry at hand holds, each part with its place in the file; the places between are holes."""
+        for segment in self._segments:
+            offset, end = segment.offset, segment.offset + segment.size
+            while offset < end:
+                chunk = self._chunk(end - offset)
+                yield offset, chunk
+                offset += len(chunk)
+
+    def _prepare(self, entry: Entry, found: Optional[sparse.Sparse]) -> None:
+        self._left = entry.size if entry.kind == tarfile.REGTYPE else 0
+        self._padding = -self._left % BLOCK
+        self._segments = [sparse.Segment(0, self._left)]
+        if found:
+            self._left -= found.map_size
+            self._segments = found.segments
+            entry.size = found.size
+            if entry.kind != tarfile.REGTYPE or self._left != sum(segment.size for segment in found.segments):
+                raise InvalidInput(f"invalid tar header: {entry.name!r} is sparse, and its map does not fit its data")
+        entry.stored = self._left
+
+    def _chunk(self, most: int) -> bytes:
+        chunk = self._read(min(CHUNK, most))
+        if not chunk:
+            raise InvalidInput("unexpected EOF: the archive ends inside a file")
+        self._left -= len(chunk)
+        return chunk
 
     def _skip(self) -> None:
-        for _ in self.data():
-            pass
+        while self._left:
+            self._chunk(self._left)
         if self._padding:
             self._read(self._padding)
             self._padding = 0
@@ -131,15 +158,16 @@ def _pax_records(data: bytes) -> dict[bytes, bytes]:
         key, equals, value = data[position + len(length) + 1 : max(end - 1, 0)].partition(b"=")
         if not equals or end > len(data) or data[end - 1 : end] != b"\n":
             raise InvalidInput("invalid tar header: a pax record is malformed")
+        if key in _SPARSE_PAIR:
+            # Sparse form 0.0 repeats these; 0.1 has the same numbers in one list.
+            key, value = b"GNU.sparse.map", b",".join(filter(None, (records.get(b"GNU.sparse.map"), value)))
         records[key] = value
         position = end
     return records
 
 
 def _entry(info: tarfile.TarInfo, extended: dict[bytes, bytes]) -> Entry:
-    if any(key.startswith(b"GNU.sparse.") for key in extended) or info.type == tarfile.GNUTYPE_SPARSE:
-        raise InvalidInput(f"{info.name!r}: sparse archive members are not supported; write the archive without --sparse")
-    name = _text(extended.get(b"path")) or info.name
+    name = _text(extended.get(b"GNU.sparse.name") or extended.get(b"path")) or info.name
     kind = tarfile.REGTYPE if info.type in _HAS_DATA else info.type
     # An old header tells a directory by its name alone.
     if kind == tarfile.REGTYPE and name.endswith("/"):
@@ -151,14 +179,20 @@ def _entry(info: tarfile.TarInfo, extended: dict[bytes, bytes]) -> Entry:
         mode=info.mode & 0o7777,
         uid=_number(extended, b"uid", int(info.uid), 0xFFFFFFFE),
         gid=_number(extended, b"gid", int(info.gid), 0xFFFFFFFE),
-        size=_number(extended, b"size", info.size, (1 << 63) - 1),
+        size=_number(extended, b"size", info.size, SIZE_LIMIT),
         mtime_ns=_time(extended, info.mtime),
         device=(info.devmajor, info.devminor),
         xattrs={_text(key[len(XATTR_PREFIX) :]): value for key, value in extended.items() if key.startswith(XATTR_PREFIX)},
     )
 
 
-def _text(value: bytes | None) -> str:
+def _sparse(
+    info: tarfile.TarInfo, header: bytes, extended: dict[bytes, bytes], read: Callable[[int], bytes]
+) -> Optional[sparse.Sparse]:
+    return sparse.old(header, read) if info.type == tarfile.GNUTYPE_SPARSE else sparse.pax(extended, read)
+
+
+def _text(value: Optional[bytes]) -> str:
     return (value or b"").decode("utf-8", "surrogateescape")
 
 

@@ -1,7 +1,6 @@
 """Unpacks one layer's tar stream into a directory as overlay wants it: whiteouts as 0/0 devices, opaque marks as xattrs.
 
-No entry reaches outside the directory: every name is walked one component at a time from the root's descriptor, no link
-is followed, and `..`, absolute names and hard links to elsewhere are refused. Whatever fails, the caller drops the directory.
+No entry reaches outside the directory: see directories.py. Whatever fails, the caller drops the directory.
 """
 
 from __future__ import annotations
@@ -14,36 +13,18 @@ from collections.abc import Sequence
 from typing import Optional
 
 from skiff.errors import InvalidInput, SkiffError
+from skiff.snapshot import attributes, deletion, space
+from skiff.snapshot.directories import DIRECTORY, Directories, Parts, parts_of
 from skiff.snapshot.tarstream import Entry, TarStream
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 META = ".wh..wh."
 OPAQUE_XATTR = "trusted.overlay.opaque"
-NAME_LIMIT = 4096
-DEPTH_LIMIT = 200
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NODES = {tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK, tarfile.FIFOTYPE: stat.S_IFIFO}
-# Others are the host's business: overlay's own marks would reach into other layers, labels are the host's policy.
-_XATTRS = ("user.", "security.capability", "system.posix_acl_access", "system.posix_acl_default")
-_NOT_XATTRS = ("user.overlay.",)
-
-Parts = tuple[str, ...]
-
-
-def parts_of(name: str) -> Parts:
-    """A member's name as components, refused if it could leave the directory."""
-    if name.startswith("/"):
-        raise InvalidInput(f"{name!r}: absolute names are not allowed in a layer")
-    if len(os.fsencode(name)) > NAME_LIMIT or "\0" in name:
-        raise InvalidInput(f"{name[:80]!r}…: the name is too long or holds a NUL")
-    parts = tuple(part for part in name.split("/") if part not in ("", "."))
-    if ".." in parts:
-        raise InvalidInput(f"{name!r}: a name with .. is not allowed in a layer")
-    if len(parts) > DEPTH_LIMIT:
-        raise InvalidInput(f"{name[:80]!r}…: more than {DEPTH_LIMIT} directories deep")
-    return parts
+# A directory entry, an inode and their like.
+_OVERHEAD = 4096
 
 
 def is_opaque(directory: str) -> bool:
@@ -59,16 +40,14 @@ class Unpacker:
 
     def __init__(self, directory: str, lowers: Sequence[str] = ()) -> None:
         self._lowers = lowers
-        self._root = os.open(directory, _DIRECTORY)
-        self._parent: tuple[Parts, int] = ((), os.dup(self._root))
+        self._inside = Directories(directory)
         # Applied last, deepest first: creating children changes times, and a mode may forbid creating them.
         self._directories: dict[Parts, Optional[Entry]] = {(): None}
         self.size = 0
 
     def close(self) -> None:
         """Let go of the directory."""
-        os.close(self._parent[1])
-        os.close(self._root)
+        self._inside.close()
 
     def run(self, stream: TarStream) -> None:
         """Unpack everything."""
@@ -90,8 +69,10 @@ class Unpacker:
                 raise InvalidInput(f"{entry.name!r}: the layer's root is no directory")
             self._directories[()] = entry
             return
+        above, parent = self._inside.open(parts[:-1], self._ensure)
         name = parts[-1]
-        parent = self._open_parent(parts[:-1], create=True)
+        parts = (*above, name)
+        space.need(parent, entry.stored + _OVERHEAD, f"cannot unpack {entry.name!r}")
         if name.startswith(WHITEOUT):
             self._whiteout(parent, name)
         elif entry.kind == tarfile.DIRTYPE:
@@ -100,24 +81,6 @@ class Unpacker:
         else:
             self._clear(parent, parts)
             self._make(parent, name, entry, stream)
-
-    def _open_parent(self, parts: Parts, create: bool) -> int:
-        if parts == self._parent[0]:
-            return self._parent[1]
-        fd = os.dup(self._root)
-        try:
-            for depth, part in enumerate(parts, 1):
-                if create:
-                    self._ensure(fd, parts[:depth])
-                following = _descend(fd, part, parts)
-                os.close(fd)
-                fd = following
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(self._parent[1])
-        self._parent = (parts, fd)
-        return fd
 
     def _ensure(self, fd: int, parts: Parts) -> None:
         """A directory that the layer needs and may not name itself."""
@@ -137,6 +100,7 @@ class Unpacker:
             if stat.S_ISDIR(found.st_mode):
                 return
             os.unlink(name, dir_fd=parent)
+            self._inside.forget()
             os.mkdir(name, 0o700, dir_fd=parent)
             if _is_whiteout(found):
                 _mark_opaque(parent, name)
@@ -165,40 +129,35 @@ class Unpacker:
         except FileNotFoundError:
             return
         except IsADirectoryError:
-            _remove_tree(parent, parts[-1])
-            self._forget_parent(parts)
+            deletion.remove_tree(f"/proc/self/fd/{parent}/{parts[-1]}")
             for known in [known for known in self._directories if known[: len(parts)] == parts]:
                 del self._directories[known]
+        self._inside.forget()
 
     def _make(self, parent: int, name: str, entry: Entry, stream: TarStream) -> None:
         if entry.kind == tarfile.REGTYPE:
             self._make_file(parent, name, entry, stream)
         elif entry.kind == tarfile.SYMTYPE:
             os.symlink(entry.link, name, dir_fd=parent)
-            os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
-            os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
+            attributes.apply_by_name(parent, name, entry)
         elif entry.kind == tarfile.LNKTYPE:
             self._make_hardlink(parent, name, entry)
         elif entry.kind in _NODES:
             os.mknod(name, _NODES[entry.kind] | 0o600, os.makedev(*entry.device), dir_fd=parent)
-            os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
-            os.chmod(name, entry.mode, dir_fd=parent)
-            os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
+            attributes.apply_by_name(parent, name, entry)
         else:
             raise InvalidInput(f"{entry.name!r}: members of type {entry.kind!r} are not supported")
 
     def _make_file(self, parent: int, name: str, entry: Entry, stream: TarStream) -> None:
-        room = os.fstatvfs(parent)
-        # Told at once rather than after the disk has been filled for everybody.
-        if entry.size > room.f_bavail * room.f_frsize:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fd = os.open(name, _CREATE, 0o600, dir_fd=parent)
-        with open(fd, "wb", buffering=0) as file:
-            for chunk in stream.data():
-                view = memoryview(chunk)
-                while view:
-                    view = view[file.write(view) or 0 :]
-            _apply(fd, entry)
+        try:
+            for offset, chunk in stream.data():
+                _write(fd, offset, chunk)
+            if entry.stored != entry.size:
+                os.ftruncate(fd, entry.size)
+            attributes.apply(fd, entry)
+        finally:
+            os.close(fd)
         self.size += entry.size
 
     def _make_hardlink(self, parent: int, name: str, entry: Entry) -> None:
@@ -207,7 +166,7 @@ class Unpacker:
             raise InvalidInput(f"{entry.name!r}: a hard link to the layer's root")
         kept = os.dup(parent)
         try:
-            source = self._open_parent(target[:-1], create=False)
+            source = self._inside.open(target[:-1]).fd
             os.link(target[-1], name, src_dir_fd=source, dst_dir_fd=kept, follow_symlinks=False)
         except (FileNotFoundError, PermissionError) as error:
             raise InvalidInput(f"{entry.name!r}: a hard link to {entry.link!r}, which is no file of this layer") from error
@@ -216,19 +175,11 @@ class Unpacker:
 
     def _finish_directory(self, parts: Parts) -> None:
         entry = self._directories[parts]
-        fd = os.dup(self._open_parent(parts, create=False))
-        try:
-            if entry is None:
-                self._take_after_lower(fd, parts)
-            else:
-                _apply(fd, entry)
-        finally:
-            os.close(fd)
-
-    def _forget_parent(self, removed: Parts) -> None:
-        if self._parent[0][: len(removed)] == removed:
-            os.close(self._parent[1])
-            self._parent = ((), os.dup(self._root))
+        fd = self._inside.open(parts).fd
+        if entry is None:
+            self._take_after_lower(fd, parts)
+        else:
+            attributes.apply(fd, entry)
 
     def _take_after_lower(self, fd: int, parts: Parts) -> None:
         for lower in self._lowers:
@@ -242,10 +193,10 @@ class Unpacker:
 
 def _lower_directory(lower: str, parts: Parts) -> Optional[os.stat_result]:
     """The directory of that name in a layer, or None; links are not followed here either."""
-    fd = os.open(lower, _DIRECTORY)
+    fd = os.open(lower, DIRECTORY)
     try:
         for part in parts:
-            following = os.open(part, _DIRECTORY, dir_fd=fd)
+            following = os.open(part, DIRECTORY, dir_fd=fd)
             os.close(fd)
             fd = following
         return os.fstat(fd)
@@ -255,32 +206,15 @@ def _lower_directory(lower: str, parts: Parts) -> Optional[os.stat_result]:
         os.close(fd)
 
 
-def _descend(fd: int, part: str, parts: Parts) -> int:
-    try:
-        return os.open(part, _DIRECTORY, dir_fd=fd)
-    except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.ENOTDIR):
-            raise
-        raise InvalidInput(f"{'/'.join(parts)!r}: {part!r} is a link or a file, not a directory of this layer") from error
-
-
-def _apply(fd: int, entry: Entry) -> None:
-    # In this order: a change of owner clears set-user-ID and capabilities.
-    os.fchown(fd, entry.uid, entry.gid)
-    os.fchmod(fd, entry.mode)
-    for name, value in entry.xattrs.items():
-        if name.startswith(_XATTRS) and not name.startswith(_NOT_XATTRS):
-            try:
-                os.setxattr(fd, name, value)
-            except OSError as error:
-                # Docker too unpacks onto a file system without them.
-                if error.errno != errno.ENOTSUP:
-                    raise
-    os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
+def _write(fd: int, offset: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        view, offset = view[written:], offset + written
 
 
 def _mark_opaque(parent: int, name: str) -> None:
-    fd = os.open(name, _DIRECTORY, dir_fd=parent)
+    fd = os.open(name, DIRECTORY, dir_fd=parent)
     try:
         os.setxattr(fd, OPAQUE_XATTR, b"y")
     finally:
@@ -289,20 +223,6 @@ def _mark_opaque(parent: int, name: str) -> None:
 
 def _is_whiteout(found: os.stat_result) -> bool:
     return stat.S_ISCHR(found.st_mode) and found.st_rdev == os.makedev(0, 0)
-
-
-def _remove_tree(parent: int, name: str) -> None:
-    fd = os.open(name, _DIRECTORY, dir_fd=parent)
-    try:
-        with os.scandir(fd) as children:
-            for child in children:
-                if child.is_dir(follow_symlinks=False):
-                    _remove_tree(fd, child.name)
-                else:
-                    os.unlink(child.name, dir_fd=fd)
-    finally:
-        os.close(fd)
-    os.rmdir(name, dir_fd=parent)
 
 
 def _failure(entry: Entry, error: OSError) -> SkiffError:

@@ -151,5 +151,5 @@ def test_tree_that_is_removed_while_it_is_counted(tmp_path: Path, monkeypatch: p
             deletion.remove_tree(str(tmp_path / "top"))
         return real(path, flags, dir_fd=dir_fd)
 
-    monkeypatch.setattr(usage.os, "open", removing)
+    monkeypatch.setattr(os, "open", removing)
     assert usage.measure(str(tmp_path / "top")).inodes == 3
