@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import socket
 import sys
 import time
 from pathlib import Path
@@ -76,7 +77,7 @@ class Traces:
 
     def __init__(self, prefix: str) -> None:
         self.mounts = sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-        self.links = sorted(os.listdir("/sys/class/net"))
+        self.links = sorted(name for _, name in socket.if_nameindex())  # /sys shows those of the namespace that mounted it
         self.netns = sorted(name for name in _listing("/run/netns") if "skiff-test" in name)
         self.cgroups = [path for root in _hierarchies() for path in files.tree(root + prefix) if path != root + prefix]
         self.children = _children()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -151,10 +152,11 @@ def test_input_that_may_come_again_stays_open(box: Box) -> None:
 
 
 def test_a_client_that_does_not_read_loses_nothing(box: Box) -> None:
-    container = box.create(box.spec("sh", "-c", "head -c 4000000 /dev/zero"))
+    container = box.create(box.spec("sh", "-c", "head -c 4000000 /dev/zero | tr '\\0' x"))
     slow = container.connect()
     slow.ask("attach", stdout=True, stderr=True, stdin=False)
     container.ask("start")
+    time.sleep(0.5)  # time enough to end, if it did not have to wait for the client
     assert container.ask("state")["status"] == "running"
     assert sum(len(payload) for _, payload in frames(drain(slow))) == 4_000_000
     slow.close()
