@@ -16,7 +16,7 @@ STEP = 2.0
 LOCKED = re.compile(r"already locked by|Existing lock|currently holding the \w+ lock|transaction lock|\.rpm\.lock")
 HOLDERS = {"dnf", "dnf-3", "dnf4", "dnf5", "yum", "rpm", "packagekitd", "dnf-automatic", "yum-cron"}
 UNKNOWN = re.compile(r"(?:No match for argument|Unable to find a match|No package) ?:? *(.+?)(?: available\.?)?$", re.MULTILINE)
-ROW = re.compile(r"^ (\S+)\s+(?:x86_64|aarch64|noarch|i[3-6]86)\s+\S+\s+\S+\s+[\d.]+ \S+\s*$", re.MULTILINE)
+ROW = re.compile(r"^ (\S+)\s+(?:x86_64(?:_v\d)?|aarch64|noarch|i[3-6]86)\s+\S+\s+\S+\s+[\d.]+ \S+\s*$", re.MULTILINE)
 RESOLVED = re.compile(r"Operation aborted|Nothing to do|Exiting on user command|Transaction Summary")
 
 
@@ -31,12 +31,19 @@ def command(facts: "Dict[str, Any]") -> str:
     return str(facts["package_manager"])
 
 
-def foreseen(tool: str, verb: str, names: "Sequence[str]", options: "Sequence[str]" = ()) -> "Set[str]":
+def foreseen(tool: str, verb: str, names: "Sequence[str]", options: "Sequence[str]" = (), sparing: bool = False) -> "Set[str]":
     """The packages that a transaction would touch, without doing it.
+
+    With `sparing`, the metadata that the host has is used as it is, if it tells of all the packages: nothing is fetched.
 
     Raises:
         AgentError: no enabled repository has a package, or the transaction cannot be resolved.
     """
+    if sparing:
+        done = _patiently([tool, "--assumeno", "--cacheonly", verb, *names])
+        said = done.stdout + done.stderr
+        if RESOLVED.search(said) and not UNKNOWN.search(said):
+            return set(ROW.findall(said)) | set(names)
     done = _patiently([tool, "--assumeno", *options, verb, *names])
     said = done.stdout + done.stderr
     _refuse_unknown(done)

@@ -4,7 +4,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional, Set
+    from typing import Any, Dict, Optional, Set
 
 FILE, DIRECTORY, LINK, ABSENT = "file", "directory", "link", "absent"
 
@@ -18,7 +18,7 @@ class Forecast:
         self.installing = False
         self.installed: "Set[str]" = set()
         self.removed: "Set[str]" = set()
-        self.repositories: "Dict[str, Optional[str]]" = {}  # the text of each one's file to come, None where it goes
+        self.repositories: "Dict[str, Any]" = {}  # each one's file to come: its text or its content; None where it goes
         self.users: "Set[str]" = set()
         self.groups: "Set[str]" = set()
         self.loaded: "Optional[Set[str]]" = None  # paths that systemd will have read, once it reads anew

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Host:
-    """One run's view. `changed` are the ids planned to change so far, or, while applying, changed."""
+    """One run's view. `changed` are the ids planned to change so far, or, while applying, changed; `looking`: nothing will be."""
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class Host:
         run: str,
         resources: "List[Dict[str, Any]]",
         facts: "Dict[str, Any]",
+        looking: bool,
     ) -> None:
         self.state = state
         self.contents = contents
@@ -33,6 +34,7 @@ class Host:
         self.backups = Backups(state, run)
         self.reboot: "List[str]" = []
         self.changed: "Set[str]" = set()
+        self.looking = looking
         self.planning = True
         self.forecast = Forecast()
         self.accounts = Accounts()

@@ -8,24 +8,28 @@ from fleet.agent import scratch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Optional
+    from typing import Any, Callable, Dict, Iterator, List
 
 FOLDER = "/etc/yum.repos.d"
+SUFFIX = ".repo"
 
 
 @contextlib.contextmanager
-def foreseen(coming: "Dict[str, Optional[str]]") -> "Iterator[List[str]]":
-    """Options by which the package manager reads the repositories as they will be; none where nothing changes."""
+def foreseen(coming: "Dict[str, Any]", read: "Callable[[Dict[str, Any]], bytes]") -> "Iterator[List[str]]":
+    """Options by which the package manager reads the repositories as they will be; none where nothing changes.
+
+    `coming` has their texts by name, or contents that `read` has the bytes of; None for one that goes.
+    """
     if not coming:
         yield []
         return
     with scratch.folder() as folder:
-        names = [name for name in os.listdir(FOLDER) if name.endswith(".repo")] if os.path.isdir(FOLDER) else []
+        names = [name for name in os.listdir(FOLDER) if name.endswith(SUFFIX)] if os.path.isdir(FOLDER) else []
         for name in names:
-            if name[: -len(".repo")] not in coming:
+            if name[: -len(SUFFIX)] not in coming:
                 shutil.copy(os.path.join(FOLDER, name), folder)
         for name, text in coming.items():
             if text is not None:
-                with open(os.path.join(folder, name + ".repo"), "w", encoding="utf-8") as stream:
-                    stream.write(text)
+                with open(os.path.join(folder, name + SUFFIX), "wb") as stream:
+                    stream.write(read(text) if isinstance(text, dict) else text.encode("utf-8", "surrogateescape"))
         yield ["--setopt=reposdir=" + folder]

@@ -32,7 +32,8 @@ class Run:
         self.resources = plan.in_order(desired["resources"])
         self._contents = Contents(state, self._need, self._content_frame)
         self._journal = Journal(state, self.resources)
-        self._host = Host(state, self._contents, self._journal, desired["run"], self.resources, facts)
+        looking = self._mode != "apply"
+        self._host = Host(state, self._contents, self._journal, desired["run"], self.resources, facts, looking)
         self._record: "Dict[str, Any]" = {"run": desired["run"], "who": desired["who"], "begun": time.time(), "results": []}
         self._counts = {"changed": 0, "failed": 0, "skipped": 0}
         self.stop = False

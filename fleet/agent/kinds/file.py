@@ -3,7 +3,7 @@
 import os
 import stat
 
-from fleet.agent import atomic
+from fleet.agent import atomic, repositories
 from fleet.agent.change import Change
 from fleet.agent.document import Document, look
 from fleet.agent.errors import AgentError, from_os
@@ -39,8 +39,12 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
 
 
 def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
-    """The file will be there, or gone."""
-    forecast.paths[want["path"]] = ABSENT if want["state"] == "absent" else FILE
+    """The file will be there, or gone; and with it, if it is one, a package repository."""
+    gone = want["state"] == "absent"
+    forecast.paths[want["path"]] = ABSENT if gone else FILE
+    folder, name = os.path.split(want["path"])
+    if folder == repositories.FOLDER and name.endswith(repositories.SUFFIX):
+        forecast.repositories[name[: -len(repositories.SUFFIX)]] = None if gone else want["content"] or ""
 
 
 def _document(want: "Dict[str, Any]") -> Document:

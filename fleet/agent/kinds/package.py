@@ -21,8 +21,8 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
         return None
     tool, verb, touched = dnf.command(host.facts), _verb(want), set(names)
     if host.planning:
-        with repositories.foreseen(host.forecast.repositories) as options:
-            touched = dnf.foreseen(tool, verb, names, options)
+        with repositories.foreseen(host.forecast.repositories, host.contents.read) as options:
+            touched = dnf.foreseen(tool, verb, names, options, sparing=host.looking and not options)
     change = Change(verb, "{} {}".format(verb, ", ".join(names)))
     change.steps = sorted(touched)
     if touched - set(names):

@@ -38,7 +38,7 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
         for key in want["gpgkey"].split():
             _import_key(key)
     if want["enabled"]:
-        with repositories.foreseen({want["name"]: _text(want)}) as options:
+        with repositories.foreseen({want["name"]: _text(want)}, host.contents.read) as options:
             dnf.make_cache(dnf.command(host.facts), want["name"], options)
     _document(want).write(change, host)
 
@@ -49,7 +49,7 @@ def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None
 
 
 def _path(want: "Dict[str, Any]") -> str:
-    return os.path.join(repositories.FOLDER, want["name"] + ".repo")
+    return os.path.join(repositories.FOLDER, want["name"] + repositories.SUFFIX)
 
 
 def _document(want: "Dict[str, Any]") -> Document:

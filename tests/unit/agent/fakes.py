@@ -81,6 +81,11 @@ if verb == "makecache":
     name = [word.partition("=")[2] for word in sys.argv if word.startswith("--enablerepo=")][0]
     text = open(os.path.join(folder, name + ".repo")).read()
     sys.exit("Error: Failed to download metadata for repo" if "unreachable" in text else 0)
+for folder in [word.partition("reposdir=")[2] for word in sys.argv if "reposdir=" in word]:
+    for name in os.listdir(folder):  # a repository names its packages in a comment
+        state["available"].update(dict.fromkeys(open(os.path.join(folder, name)).read().partition("# has ")[2].split(), []))
+if "--cacheonly" in sys.argv and not state["cached"]:
+    sys.exit("Error: Cache-only enabled but no cache for 'repo'")
 unknown = [name for name in names if verb == "install" and name not in state["available"]]
 if unknown:
     print("\\n".join("No match for argument: %s" % name for name in unknown))
@@ -112,7 +117,7 @@ class FakeHost:
         self.folder = folder / "host"
         self.bin = self.folder / "bin"
         self.bin.mkdir(parents=True)
-        self.update(units={}, broken=[], short_lived=[], installed=[], available={}, dnf_locked=0, dnf_fails=False)
+        self.update(units={}, broken=[], short_lived=[], installed=[], available={}, cached=False, dnf_locked=0, dnf_fails=False)
         for name, body in PROGRAMS.items():
             program = self.bin / name
             program.write_text(HEAD.format(python=sys.executable, folder=str(self.folder)) + body)

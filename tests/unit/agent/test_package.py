@@ -10,10 +10,10 @@ import pytest
 
 from fleet.agent import dnf
 from fleet.agent.errors import AgentError
-from fleet.resources import Package
+from fleet.resources import Directory, File, Package
 from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import FakeHost
-from tests.unit.agent.wanted import wire
+from tests.unit.agent.wanted import content, wire
 
 
 def test_installs_what_is_missing_in_one_transaction(session: Session, host: FakeHost) -> None:
@@ -54,6 +54,24 @@ def test_unknown_to_every_repository(session: Session, host: FakeHost) -> None:
     assert plan["errors"][0]["error"]["brief"] == "no enabled repository has unknown-one, unknown-two"
     assert results[0]["status"] == "failed"
     assert host.state["installed"] == []
+
+
+@pytest.mark.skipif(Path("/etc/yum.repos.d").exists(), reason="this machine has repositories of its own")
+def test_a_repository_that_comes_as_a_file_is_foreseen(session: Session) -> None:
+    repository = File("/etc/yum.repos.d/new.repo", content("# has tool"))
+    resources = [wire(Directory("/etc/yum.repos.d")), wire(repository), wire(Package(("tool",)))]
+    plan = session.check(resources)
+    assert plan["errors"] == []
+    assert [change["action"] for change in plan["changes"]] == ["create", "create", "install"]
+
+
+def test_a_check_fetches_no_metadata_where_the_host_has_some(session: Session, host: FakeHost) -> None:
+    host.update(available={"x": []})
+    resources = [wire(Package(("x",)))]
+    for cached, asked in ((True, [True]), (False, [True, False])):
+        host.update(cached=cached)
+        assert session.check(resources)["errors"] == []
+        assert ["--cacheonly" in call for call in host.calls() if call[0] == "dnf"] == asked
 
 
 YUM = """
