@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import shutil
@@ -17,8 +18,9 @@ from skiff.errors import Conflict, InvalidInput, NotFound, SkiffError
 from skiff.image import load
 from skiff.image.store import ImageStore
 from skiff.linux.libc import LIBC, check
+from skiff.snapshot import space
 from skiff.snapshot.overlay import Mount, Overlay
-from tests.unit.image.tars import digest, directory, docker_archive, member, symlink, tar
+from tests.unit.image.tars import Layout, digest, directory, docker_archive, member, symlink, tar
 
 MNT_DETACH = 2
 Mounter = Callable[[list[Mount]], Path]
@@ -173,6 +175,45 @@ def test_full_disk_is_told_and_nothing_stays(tmp_path: Path) -> None:
             assert not store.content.digests()
             assert not store.snapshots.layers.chains()
             assert os.listdir(store.snapshots.layers.ingest) == []
+    finally:
+        check(LIBC.umount2(os.fsencode(tmp_path), MNT_DETACH), "umount2")
+
+
+ZEROS = 100 << 20
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "archive": lambda: gzip.compress(docker_archive([tar(member("a", bytes(ZEROS)))], ["a:b"]), 1),
+    "layer": lambda: compressed_layer(tar(member("a", bytes(ZEROS)))),
+    "many small files": lambda: compressed_layer(tar(*(member(f"f{number}", b"x") for number in range(3000)))),
+    "many directories": lambda: compressed_layer(tar(*(directory(f"d{number}") for number in range(5000)))),
+}
+
+
+def compressed_layer(layer: bytes) -> bytes:
+    layout = Layout()
+    return layout.archive([layout.image([layer])])
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_bomb_stops_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bomb: str) -> None:
+    data = BOMBS[bomb]()
+    check(LIBC.mount(b"tmpfs", os.fsencode(tmp_path), b"tmpfs", 0, b"size=8m,nr_inodes=4000"), "mount")
+    real, least, inodes = space.need, [8 << 20], [4000]
+
+    def watching(place: str, size: int, purpose: str) -> None:
+        real(place, size, purpose)
+        least.append(shutil.disk_usage(tmp_path).free - size)
+        inodes.append(os.statvfs(tmp_path).f_favail)
+
+    monkeypatch.setattr(space, "need", watching)
+    try:
+        store = ImageStore(str(tmp_path / "root"))
+        with pytest.raises(SkiffError, match=r"no space left on device: .* in reserve, .* are free"):
+            list(load.load(store, io.BytesIO(data)))
+        assert min(least) >= (8 << 20) // space.RESERVE_PART
+        assert min(inodes) >= 4000 // space.RESERVE_PART
+        assert os.listdir(store.snapshots.layers.ingest) == []
+        store.recover()
+        assert shutil.disk_usage(tmp_path).used < 100_000
     finally:
         check(LIBC.umount2(os.fsencode(tmp_path), MNT_DETACH), "umount2")
 

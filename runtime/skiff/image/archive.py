@@ -11,11 +11,13 @@ import os
 import posixpath
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from typing import Any, BinaryIO, NamedTuple, Optional
 
 from skiff.errors import InvalidInput
 from skiff.image.compression import decompressed
 from skiff.image.content import CHUNK
+from skiff.snapshot import space
 from skiff.snapshot.tarstream import TarStream
 
 MEMBER_LIMIT = 100_000
@@ -57,6 +59,8 @@ class Archive:
         try:
             plain = decompressed(source)
             while chunk := plain.read(CHUNK):
+                # How much a compressed archive holds is known only at its end.
+                space.need(directory, len(chunk), "cannot take in the archive")
                 self._file.write(chunk)
             # Members are read by pread, past the file's buffer.
             self._file.flush()
@@ -72,6 +76,10 @@ class Archive:
     def has(self, name: str) -> bool:
         """Whether there is a file of that name."""
         return self._member(name) is not None
+
+    def size(self, names: Iterable[str]) -> int:
+        """What these files hold together, linked ones once."""
+        return sum(member.size for member in {self._member(name) for name in names} if member)
 
     def open(self, name: str) -> Section:
         """A file for reading."""

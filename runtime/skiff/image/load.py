@@ -17,6 +17,7 @@ from skiff.image.content import check_digest
 from skiff.image.index import Stored
 from skiff.image.reference import Reference
 from skiff.image.store import ImageStore
+from skiff.snapshot import space
 
 # Docker has 125; the options of an overlay of more than this do not fit a page.
 LAYER_LIMIT = 128
@@ -45,6 +46,8 @@ def _load(store: ImageStore, archive: Archive, candidate: Candidate) -> list[str
     with store.incoming():
         document = archive.document(candidate.config.path)
         diff_ids = _diff_ids(document, candidate)
+        size = archive.size(blob.path for blob in (candidate.config, *candidate.layers))
+        space.need(store.data_root, size, "cannot load the image")
         identity = _add(store, archive, candidate.config)
         stored: Stored = {"manifest": None, "layers": [], "size": 0, "tagged": None}
         chain: list[str] = []

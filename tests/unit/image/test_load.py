@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from skiff.errors import Conflict, InvalidInput, NotFound, Unsupported
+from skiff.errors import Conflict, InvalidInput, NotFound, SkiffError, Unsupported
 from skiff.image import inspection, load, removal
 from skiff.image.removal import Use
 from skiff.image.store import ImageStore
+from skiff.snapshot import space
 from tests.unit.image.tars import Layout, config, digest, directory, docker_archive, hardlink, member, symlink, tar
 
 BASE = tar(directory("bin"), member("bin/sh", b"#!"))
@@ -149,6 +150,17 @@ def test_damaged_archive_leaves_nothing(store: ImageStore, name: str) -> None:
 def test_other_compression_is_named(store: ImageStore) -> None:
     with pytest.raises(Unsupported, match="zstd"):
         loaded(store, b"\x28\xb5\x2f\xfd" + bytes(1000))
+
+
+def test_reserve_of_disk_is_kept(store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space, "RESERVE", 1 << 60)
+    monkeypatch.setattr(space, "RESERVE_PART", 1)
+    expected = (
+        rf"cannot take in the archive: no space left on device: {store.data_root} needs \d+ bytes and \d+ in reserve, \d+ are free"
+    )
+    with pytest.raises(SkiffError, match=expected):
+        loaded(store, docker_archive([BASE], ["a:b"])[:10240])
+    assert not litter(store)
 
 
 def test_names_move_and_ids_resolve(store: ImageStore) -> None:
