@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import struct
 
 TYPE_CHECKING = False
@@ -24,12 +25,18 @@ class Mount:
 
 def mounts() -> "List[Mount]":
     """What is mounted, in the order it was."""
+    with open("/proc/self/mountinfo", "rb") as stream:
+        return parse(stream.read())
+
+
+def parse(text: bytes) -> "List[Mount]":
+    """The mounts of a mountinfo. Any user may name a mount point (FUSE); the kernel escapes space, tab, newline, backslash."""
     found = []
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
-        for line in stream:
-            left, _, right = line.partition(" - ")
-            point = left.split()[4].encode("ascii", "surrogateescape").decode("unicode_escape") if "\\" in left else left.split()[4]
-            found.append(Mount(point, right.split()[0]))
+    for line in text.split(b"\n"):
+        left, dash, right = line.partition(b" - ")
+        if dash:
+            point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal.group(1), 8)]), left.split(b" ")[4])
+            found.append(Mount(os.fsdecode(point), right.split(b" ")[0].decode("ascii", "replace")))
     return found
 
 

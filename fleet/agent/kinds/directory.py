@@ -4,7 +4,7 @@ import os
 import shutil
 import stat
 
-from fleet.agent import atomic, diff
+from fleet.agent import atomic, diff, storage
 from fleet.agent.change import Change
 from fleet.agent.document import differing_metadata, look, require_parent, set_metadata
 from fleet.agent.errors import AgentError, from_os
@@ -71,9 +71,9 @@ def _check_absent(path: str, found: "Optional[os.stat_result]", host: "Host") ->
     real = os.path.realpath(path)
     if real == "/":
         raise AgentError("the root directory is not removed")
-    for mount in _mounts():
-        if mount == real or mount.startswith(real + os.sep):
-            raise AgentError("{} is not removed while {} is mounted".format(path, mount), "", "unmount it and run again")
+    for mount in storage.mounts():
+        if mount.point == real or mount.point.startswith(real + os.sep):
+            raise AgentError("{} is not removed while {} is mounted".format(path, mount.point), "", "unmount it and run again")
     return Change("remove", "remove directory {} and all below it".format(path), diff.of_value(path, "directory", "absent"))
 
 
@@ -85,8 +85,3 @@ def _remove(path: str) -> None:
         shutil.rmtree(aside)
     except OSError as error:
         raise from_os(error, path) from error
-
-
-def _mounts() -> "list[str]":
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
-        return [line.split()[4].replace("\\040", " ") for line in stream]

@@ -1,0 +1,22 @@
+"""Facts, from what a host shows: hostile names among it."""
+
+from __future__ import annotations
+
+from fleet.agent import storage
+
+MOUNTS = (
+    "22 1 8:1 / / rw,relatime shared:1 - xfs /dev/sda1 rw\n"
+    "40 22 0:44 / /home/op/a\\040\u00e9\\134040 rw - fuse.x x rw\n"
+    "41 22 0:45 / /home/op/\u00a0b\r\x1cc rw - fuse.x x rw\n"
+    "42 22 0:46 / /home/op/\udcff rw master:1 - tmpfs - - rw\n"
+)
+
+
+def test_a_mount_point_may_have_any_name() -> None:
+    found = [(mount.point, mount.type) for mount in storage.parse(MOUNTS.encode("utf-8", "surrogateescape"))]
+    assert found == [
+        ("/", "xfs"),
+        ("/home/op/a \u00e9\\040", "fuse.x"),
+        ("/home/op/\u00a0b\r\x1cc", "fuse.x"),
+        ("/home/op/\udcff", "tmpfs"),
+    ]
