@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import List
 
 from fleet.facts import Facts
@@ -9,7 +10,17 @@ from fleet.resources import Package, Resource
 from fleet.variables import Variables
 from roles import interpreter
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(\([^()\s]*\))*|/[^\s,]+")  # a package, what it provides, or a file of it
 NEEDED = ("yum-utils", "device-mapper-persistent-data", "lvm2", "iproute", "nftables")
+
+
+def refusals(facts: Facts, variables: Variables) -> List[str]:
+    """Words that the package manager would take for an option, a group or a pattern."""
+    return [
+        f"extra_packages: {name!r} is no package's name; give the name of one, without version or architecture."
+        for name in variables.strings("extra_packages")
+        if not NAME.fullmatch(name)
+    ]
 
 
 def resources(facts: Facts, variables: Variables) -> List[Resource]:

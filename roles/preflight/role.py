@@ -12,6 +12,7 @@ from roles import interpreter
 
 ARCHITECTURES = ("x86_64", "aarch64")
 FAMILY = {"centos", "rhel"}
+RELEASED_7 = {"centos", "rhel", "ol", "scientific"}  # whose release 7 has no Python that is new enough
 # The first kernel whose overlayfs is not a technology preview: CentOS 7.3's.
 OLDEST_KERNEL = (3, 10, 0, 514)
 GIGABYTE = 10**9
@@ -23,6 +24,12 @@ def refusals(facts: Facts, variables: Variables) -> List[str]:
     if not found:
         found += _python(facts)
     return [*found, *_systemd(facts), *_storage(facts, variables)]
+
+
+def refusals_without_python(os_id: str, version_id: str) -> List[str]:
+    """What can be told of a host that has no Python 3, before one is installed on it only to learn the same."""
+    too_old = os_id in RELEASED_7 and version_id.partition(".")[0] == "7"
+    return [_no_python(f"{os_id} {version_id}", "none")] if too_old else []
 
 
 def resources(facts: Facts, variables: Variables) -> List[Resource]:
@@ -69,10 +76,14 @@ def _python(facts: Facts) -> List[str]:
     if interpreter.choose(facts):
         return []
     versions = ", ".join(".".join(map(str, python.version)) for python in facts.pythons) or "none"
-    return [
-        f"The runtime needs Python {interpreter.OLDEST_TEXT} or newer; {facts.os_name} has no package of one (found: {versions}). "
+    return [_no_python(facts.os_name, versions)]
+
+
+def _no_python(system: str, versions: str) -> str:
+    return (
+        f"The runtime needs Python {interpreter.OLDEST_TEXT} or newer; {system} has no package of one (found: {versions}). "
         "Run Docker's own engine (docker-ce) on this host, move it to release 8 or later, or install such a Python yourself."
-    ]
+    )
 
 
 def _systemd(facts: Facts) -> List[str]:

@@ -14,14 +14,23 @@ HOME = "/opt/skiff"
 CURRENT = f"{HOME}/current"
 COMMANDS = ("skiff", "skiff-oci")
 GROUP = "skiff"
+TOP = frozenset("bin boot dev etc home lib lib64 media mnt opt proc root run sbin srv sys tmp usr var".split())
+SHARED = {HOME, *(f"/var/{name}" for name in ("cache", "lib", "log", "run", "spool", "tmp"))}
 
 
 def refusals(facts: Facts, variables: Variables) -> List[str]:
-    """A data root that is no absolute path."""
+    """A data root that is no absolute path, or one that its mode would close to the host's users."""
     root = variables.string("data_root")
+    if _of_the_system(root):
+        return [f"data_root: {root} is a directory of the system's; name one of its own below it."]
     if root.startswith("/") and os.path.normpath(root) == root and root != "/":
         return []
     return [f"data_root: {root!r} should be an absolute path below /, without a slash at its end."]
+
+
+def _of_the_system(root: str) -> bool:
+    parts = root.strip("/").split("/")
+    return root in SHARED or (parts[0] in TOP and len(parts) == 1) or parts[0] in ("dev", "proc", "sys")
 
 
 def resources(facts: Facts, variables: Variables) -> List[Resource]:

@@ -33,6 +33,7 @@ def unit(load: str = "loaded", active: str = "active", enabled: str = "enabled")
     ("outcome", "wanted"),
     [
         (unit("masked", "inactive", "masked"), []),
+        (unit("masked", "inactive", "bad"), []),  # systemd 219
         (unit("loaded", "inactive", "disabled"), []),
         (unit("not-found", "inactive", ""), []),
         (unit("loaded", "active", "enabled"), ["firewalld does not run", "firewalld stays off after a boot"]),

@@ -9,6 +9,7 @@ import pytest
 
 from roles.daemon_config import role as daemon_config
 from roles.kernel import role as kernel
+from roles.packages import role as packages
 from roles.preflight import role as preflight
 from roles.repositories import role as repositories
 from roles.runtime import role as runtime
@@ -16,7 +17,7 @@ from roles.selinux import role as selinux
 from roles.service import role as service
 from tests.unit.roles.hosts import facts, variables
 
-EVERY = [preflight, selinux, repositories, kernel, runtime, daemon_config, service]
+EVERY = [preflight, selinux, repositories, packages, kernel, runtime, daemon_config, service]
 FULL = [{"path": path, "type": "ext4", "ftype": None, "free": 10**8, "size": 10**10} for path in ("/var/lib", "/opt")]
 OLD_XFS = [{"path": path, "type": "xfs", "ftype": False, "free": 10**10, "size": 10**11} for path in ("/var/lib", "/opt")]
 FOREIGN = {"docker": {"unit": True, "socket": "foreign"}}
@@ -37,6 +38,8 @@ def test_a_good_host_is_refused_by_nobody(release: str) -> None:
         (preflight, {"release": "7", "kernel": "3.10.0-327.el7.x86_64"}, {}, ["3.10.0-514"]),
         (preflight, {"kernel": "5.14.0", "overlay": False}, {}, ["overlay module"]),
         (preflight, {"systemd": False}, {}, ["systemd"]),
+        (packages, {}, {"extra_packages": ["--nogpgcheck", "@core", "vim*", "git"]}, ["'--nogpgcheck'", "'@core'", "'vim*'"]),
+        (packages, {}, {"extra_packages": ["perl(Foo::Bar)", "/usr/bin/jq", "gcc-c++"]}, []),
         (preflight, {"storage": FULL}, {}, ["/opt has 0.1 GB", "/var/lib has 0.1 GB"]),
         (preflight, {"storage": FULL}, {"min_free_gb": 0}, []),
         (preflight, {"storage": OLD_XFS}, {}, ["ftype=1"]),
@@ -54,6 +57,9 @@ def test_a_good_host_is_refused_by_nobody(release: str) -> None:
         (runtime, {}, {"data_root": "/"}, ["data_root"]),
         (runtime, {}, {"data_root": "/srv/skiff/"}, ["data_root"]),
         (runtime, {}, {"data_root": "/srv/skiff"}, []),
+        (runtime, {}, {"data_root": "/usr"}, ["a directory of the system's"]),
+        (runtime, {}, {"data_root": "/var/lib"}, ["a directory of the system's"]),
+        (runtime, {}, {"data_root": "/data"}, []),
         (daemon_config, {}, {"registry_mirrors": ["abc.mirror.aliyuncs.com"]}, ["should be https://HOST"]),
         (daemon_config, {}, {"registry_mirrors": ["ftp://mirror"]}, ["should be https://HOST"]),
         (daemon_config, {}, {"registry_mirrors": ["https://<id>.mirror.aliyuncs.com"]}, ["is an example"]),
@@ -95,3 +101,10 @@ def test_a_mirror_s_password_is_not_shown() -> None:
 )
 def test_kernel_version(release: str, version: tuple[int, ...]) -> None:
     assert preflight.kernel_version(release) == version
+
+
+def test_a_host_without_python_is_refused_before_one_is_installed() -> None:
+    assert "docker-ce" in preflight.refusals_without_python("centos", "7")[0]
+    assert "docker-ce" in preflight.refusals_without_python("rhel", "7.9")[0]
+    assert preflight.refusals_without_python("centos", "8") == []
+    assert preflight.refusals_without_python("rocky", "9.5") == []
