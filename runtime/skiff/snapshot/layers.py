@@ -26,7 +26,7 @@ from typing import Optional
 
 from skiff.errors import InvalidInput, NotFound, SkiffError
 from skiff.linux.libc import LIBC, check
-from skiff.snapshot import deletion
+from skiff.snapshot import deletion, usage
 from skiff.snapshot.tarstream import CHUNK, Source, TarStream
 from skiff.snapshot.unpack import Unpacker, is_opaque
 
@@ -37,7 +37,7 @@ _LINK_LENGTH = 4
 
 @dataclass(frozen=True)
 class Layer:
-    """An unpacked layer; `size` counts its own files' bytes, `opaque` tells that it hides all layers below."""
+    """An unpacked layer; `size` is what its own files take, `opaque` tells that it hides all layers below."""
 
     chain: str
     parent: Optional[str]
@@ -175,7 +175,7 @@ class LayerStore:
             stream.verify(diff_id)
         finally:
             unpacker.close()
-        return unpacker.size
+        return usage.measure(directory).size
 
     def _adopt(self, aside: str, parents: Sequence[str], diff_id: str, chain: str, size: int) -> Layer:
         """Make a layer of a directory in ingest/ that has the files in fs/; somebody else's equal one may win."""

@@ -43,7 +43,6 @@ class Unpacker:
         self._inside = Directories(directory)
         # Applied last, deepest first: creating children changes times, and a mode may forbid creating them.
         self._directories: dict[Parts, Optional[Entry]] = {(): None}
-        self.size = 0
 
     def close(self) -> None:
         """Let go of the directory."""
@@ -158,7 +157,6 @@ class Unpacker:
             attributes.apply(fd, entry)
         finally:
             os.close(fd)
-        self.size += entry.size
 
     def _make_hardlink(self, parent: int, name: str, entry: Entry) -> None:
         target = parts_of(entry.link)

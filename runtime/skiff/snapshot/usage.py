@@ -13,7 +13,7 @@ _Inode = tuple[int, int]
 
 @dataclass(frozen=True)
 class Usage:
-    """Bytes of regular files, and inodes; each file once, however many names it has."""
+    """Bytes of all but directories, as dockerd counts them, and inodes; each once, however many names it has."""
 
     size: int
     inodes: int
@@ -83,7 +83,7 @@ class _Walk:
     def _count(self, status: os.stat_result) -> None:
         if _inode(status) not in self.seen:
             self.seen.add(_inode(status))
-            self.size += status.st_size if stat.S_ISREG(status.st_mode) else 0
+            self.size += 0 if stat.S_ISDIR(status.st_mode) else status.st_size
 
 
 def _inode(status: os.stat_result) -> _Inode:

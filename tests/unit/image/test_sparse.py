@@ -48,12 +48,11 @@ def test_every_form(tmp_path: Path, form: str) -> None:
         holed(source / f"{parts} and a hole", parts, 4 << 20)
         holed(source / f"{parts}{'n' * 120}", parts, max(0, parts - 1) * 10 * BLOCK + BLOCK)
     (source / "plain").write_text("after")
-    unpacker = unpack(tmp_path / "root", packed(source, *FORMS[form]))
+    unpack(tmp_path / "root", packed(source, *FORMS[form]))
     for path in source.iterdir():
         assert (tmp_path / "root" / path.name).read_bytes() == path.read_bytes(), path.name
     hole = tmp_path / "root/3 and a hole"
     assert hole.stat().st_blocks * 512 < 1 << 20 < hole.stat().st_size
-    assert unpacker.size == sum(path.stat().st_size for path in source.iterdir())
 
 
 def test_holes_in_the_archive_itself_are_refused_with_the_way_out(tmp_path: Path) -> None:
