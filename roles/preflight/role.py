@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 from fleet.facts import Facts
 from fleet.resources import Resource
@@ -15,6 +15,7 @@ FAMILY = {"centos", "rhel"}
 RELEASED_7 = {"centos", "rhel", "ol", "scientific"}  # whose release 7 has no Python that is new enough
 # The first kernel whose overlayfs is not a technology preview: CentOS 7.3's.
 OLDEST_KERNEL = (3, 10, 0, 514)
+OLDEST_RELEASE = 8
 GIGABYTE = 10**9
 
 
@@ -32,6 +33,16 @@ def refusals_without_python(os_id: str, version_id: str) -> List[str]:
     return [_no_python(f"{os_id} {version_id}", "none")] if too_old else []
 
 
+def release_refusals(os_id: str, os_like: Sequence[str], os_version: str) -> List[str]:
+    """What stands against a host without Python, told before it is given one."""
+    name = f"{os_id} {os_version}"
+    found = _not_of_the_family(name, os_id, os_like)
+    major = os_version.partition(".")[0]
+    if not found and major.isdigit() and int(major) < OLDEST_RELEASE:
+        found.append(_no_python(name, "none"))
+    return found
+
+
 def resources(facts: Facts, variables: Variables) -> List[Resource]:
     """Nothing: this role only looks."""
     return []
@@ -44,11 +55,15 @@ def _architecture(facts: Facts) -> List[str]:
 
 
 def _family(facts: Facts) -> List[str]:
-    if facts.os_id in FAMILY or FAMILY & set(facts.os_like):
+    return _not_of_the_family(facts.os_name, facts.os_id, facts.os_like)
+
+
+def _not_of_the_family(name: str, os_id: str, os_like: Sequence[str]) -> List[str]:
+    if not FAMILY.isdisjoint((os_id, *os_like)):
         return []
-    named = " ".join((facts.os_id, *facts.os_like))
+    named = " ".join((os_id, *os_like))
     return [
-        f"The host runs {facts.os_name} (ID and ID_LIKE: {named}); "
+        f"The host runs {name} (ID and ID_LIKE: {named}); "
         "only CentOS and its relatives (RHEL, Rocky Linux, AlmaLinux ...) are supported."
     ]
 

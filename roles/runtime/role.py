@@ -14,7 +14,10 @@ HOME = "/opt/skiff"
 CURRENT = f"{HOME}/current"
 COMMANDS = ("skiff", "skiff-oci")
 GROUP = "skiff"
-TOP = frozenset("bin boot dev etc home lib lib64 media mnt opt proc root run sbin srv sys tmp usr var".split())
+TOP = {
+    *("bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc", "root", "run", "sbin", "srv", "sys"),
+    *("tmp", "usr", "var"),
+}
 SHARED = {HOME, *(f"/var/{name}" for name in ("cache", "lib", "log", "run", "spool", "tmp"))}
 
 
