@@ -92,7 +92,7 @@ class Document:
 
     def _plan_diff(self, change: Change) -> None:
         if self.secret:
-            change.diff += "{}: content not shown, sha256 {}\n".format(self.path, self._digest())
+            change.diff += "{}: content not shown\n".format(self.path)
             return
         if self.content is None:
             change.diff += diff.of_texts(self.path, self._old(), self.data or b"")
@@ -130,6 +130,8 @@ class Document:
     def _check(self, temporary: str) -> None:
         argv = [word.replace("{}", temporary) for word in self.validate]
         done = process.run(argv, timeout=300)
+        if done.status != 0 and self.secret:
+            done = process.Finished(done.argv, done.status, "", "what it said is not shown: the file is secret")
         if done.status != 0:
             raise done.failure(
                 "the new {} is not valid; the old one was kept".format(self.path), "correct its content and run again"

@@ -43,7 +43,7 @@ class Channel:
 
     def send(self, message: "Dict[str, Any]", flush: bool = True) -> None:
         """Queue a message; with `flush`, write all that is queued. A dead control side is noted, not raised."""
-        payload = json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        payload = _encode(json.dumps(message, ensure_ascii=False))
         self._held += HEAD.pack(JSON, len(payload)) + payload
         if flush or len(self._held) > LIMIT:
             self.flush()
@@ -91,6 +91,13 @@ class Channel:
         payload = bytes(self._received[HEAD.size : end])
         del self._received[:end]
         return kind, payload
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a surrogate pair, as a JSON file on the host may have it
+        return text.encode("utf-8", "replace")
 
 
 def decode(payload: bytes) -> "Dict[str, Any]":

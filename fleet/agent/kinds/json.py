@@ -1,10 +1,11 @@
 """A JSON object on the host into which values are merged at the top level; what Skiff does not name is kept."""
 
 import json
+import os
 import re
 
 from fleet.agent.change import Change
-from fleet.agent.document import Document, look
+from fleet.agent.document import Document
 from fleet.agent.errors import AgentError
 from fleet.agent.forecast import FILE, Forecast
 
@@ -40,7 +41,7 @@ def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None
 
 
 def _read(path: str, host: "Host") -> "Tuple[bytes, Dict[str, Any]]":
-    if look(path) is None or host.forecast.takes(path):
+    if not os.path.isfile(path) or host.forecast.takes(path):
         return b"", {}
     with open(path, "rb") as stream:
         text = stream.read()
@@ -48,7 +49,7 @@ def _read(path: str, host: "Host") -> "Tuple[bytes, Dict[str, Any]]":
         return text, {}
     try:
         found = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise AgentError(
             "{} is not JSON; it was kept".format(path), str(error), "correct it or move it away, then run again"
         ) from error

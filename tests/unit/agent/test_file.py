@@ -68,10 +68,20 @@ def test_secret_is_in_no_diff_record_or_backup(session: Session, root: Path) -> 
     exchange = session.run("apply", [wire(File(str(path), content("hunter2\n"), mode="0600", secret=True))])
     assert path.read_text() == "hunter2\n"
     assert "hunter" not in str(exchange.messages)
+    assert content("hunter2\n").sha256 not in exchange.one("plan")["changes"][0]["diff"], (
+        "a short secret is soon found by its digest"
+    )
     assert exchange.one("result")["backup"] is None
     kept = b"".join(one.read_bytes() for one in session.home.rglob("*.json"))
     assert b"hunter" not in kept
     assert not (session.home / "backup").exists()
+
+
+def test_what_a_validator_says_of_a_secret_is_not_shown(session: Session, root: Path) -> None:
+    wanted = File(str(root / "secret"), content("hunter2\n"), secret=True, validate=("sh", "-c", "cat {} >&2; exit 1"))
+    exchange = session.run("apply", [wire(wanted)])
+    assert exchange.one("result")["error"]["brief"].endswith("is not valid; the old one was kept")
+    assert "hunter" not in str(exchange.messages)
 
 
 def test_binary_and_large_are_told_by_size(session: Session, root: Path) -> None:

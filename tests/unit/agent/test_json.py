@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_other_formatting_is_no_difference(session: Session, root: Path) -> None
         ("[1]", "is not a JSON object; it was kept"),
         ('{"a": 1, "a": 2}', "is not JSON; it was kept"),
         ("\xff", "is not JSON; it was kept"),
+        ("[" * 100000, "is not JSON; it was kept"),
     ],
 )
 def test_a_broken_file_is_kept(session: Session, root: Path, text: str, brief: str) -> None:
@@ -54,3 +56,16 @@ def test_an_empty_file_is_an_empty_object(session: Session, root: Path) -> None:
     (root / "j").write_text("\n")
     session.apply([wire(JsonFile(str(root / "j"), {}))])
     assert (root / "j").read_text() == "{}\n"
+
+
+def test_half_a_surrogate_pair_on_the_host_ends_no_run(session: Session, root: Path) -> None:
+    (root / "j").write_text('{"\\ud800": 1, "a": 2}')
+    plan, results, done = session.apply([wire(JsonFile(str(root / "j"), {"a": 3}))])
+    assert (plan["errors"] or results)[0]["error"] is not None
+    assert done["failed"] == 1
+
+
+def test_a_pipe_in_its_place_holds_nobody_up(session: Session, root: Path) -> None:
+    os.mkfifo(root / "j")
+    (error,) = session.check([wire(JsonFile(str(root / "j"), {"a": 3}))])["errors"]
+    assert error["error"]["brief"] == f"{root}/j is a pipe, not a file"
