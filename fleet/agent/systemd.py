@@ -75,6 +75,11 @@ def control(verb: str, name: str = "") -> process.Finished:
     raise error
 
 
+def forgive(name: str) -> None:
+    """Have systemd count a unit's starts anew: its limit is for a unit that fails by itself, not for one that is declared."""
+    process.run(["systemctl", "reset-failed", name])  # a unit that is not loaded has no count, and that is no fault
+
+
 def last_words(name: str) -> str:
     """The end of a unit's journal, for an error's details."""
     said = process.run(["journalctl", "-u", name, "-n", "15", "--no-pager", "-o", "cat"], timeout=10)

@@ -41,6 +41,8 @@ def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     """Take the steps, in order."""
     name = want["name"]
     for verb, _, _, _ in _steps(want, host):
+        if verb in ("start", "restart"):
+            systemd.forgive(name)
         systemd.control(verb, "" if verb == "daemon-reload" else name)
     if want["active"]:
         found = systemd.Units([name]).properties(name)
@@ -93,7 +95,7 @@ def _stale(found: "Dict[str, str]", files: "List[str]", forecast: Forecast) -> b
 
 def _running(found: "Dict[str, str]") -> str:
     """The active state; a unit that systemd starts again and again does not count as running."""
-    return "failing" if found.get("SubState") == "auto-restart" else found.get("ActiveState", "inactive")
+    return "failing" if found.get("SubState", "").startswith("auto-restart") else found.get("ActiveState", "inactive")
 
 
 def _steps_absent(want: "Dict[str, Any]") -> "List[Step]":

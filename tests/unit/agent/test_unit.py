@@ -12,7 +12,7 @@ from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import FakeHost
 from tests.unit.agent.wanted import content, wire
 
-ASKING = ("show", "is-enabled")
+ASKING = ("show", "is-enabled", "reset-failed")
 
 
 def verbs(host: FakeHost) -> List[str]:
@@ -27,6 +27,7 @@ def verbs(host: FakeHost) -> List[str]:
         ({"active": "active", "enabled": "static"}, {"enabled": True, "active": True}, []),
         ({"active": "failed", "enabled": "enabled"}, {"active": True}, ["start"]),
         ({"active": "activating", "SubState": "auto-restart"}, {"active": True}, ["start"]),
+        ({"active": "activating", "SubState": "auto-restart-queued"}, {"active": True}, ["start"]),
         (
             {"active": "active", "enabled": "enabled"},
             {"enabled": False, "active": False, "masked": True},
@@ -138,3 +139,9 @@ def test_no_systemd(session: Session, host: FakeHost) -> None:
     (host.bin / "systemctl").write_text("#!/bin/sh\necho System has not been booted with systemd >&2; exit 1\n")
     (error,) = session.check([wire(Unit("x.service", active=True))])["errors"]
     assert error["error"]["brief"] == "systemd does not answer"
+
+
+def test_a_start_is_not_refused_for_the_starts_before_it(session: Session, host: FakeHost) -> None:
+    host.unit("x.service", active="failed", Result="start-limit-hit")
+    session.apply([wire(Unit("x.service", active=True))])
+    assert [call[1] for call in host.calls() if call[-1] == "x.service" and call[1] not in ASKING[:2]] == ["reset-failed", "start"]
