@@ -1,5 +1,6 @@
 """The bytes that resources need: asked for by digest, checked on arrival, small ones in memory, large ones in the spool."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -44,8 +45,8 @@ class Contents:
         except OSError as error:
             raise from_os(error, self._state.path("spool")) from error
         finally:
-            for arrival in arriving.values():
-                arrival.close()
+            for digest, arrival in arriving.items():
+                arrival.give_up(self.path(digest))
 
     def chunks(self, content: "Dict[str, Any]") -> "Iterator[bytes]":
         """A content's bytes, fetched now if they are not here."""
@@ -68,10 +69,11 @@ class Contents:
         return self._state.path("spool", digest)
 
     def clear(self) -> None:
-        """Empty the spool, of an earlier, broken run too."""
+        """Empty the spool, of an earlier, broken run too; what cannot be removed is overwritten when it is needed."""
         folder = self._state.path("spool")
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
-            os.unlink(os.path.join(folder, name))
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(folder, name))
         self._spooled.clear()
 
     def _receiver(self, digest: str, size: int) -> "IO[bytes]":
@@ -91,10 +93,10 @@ class Contents:
         if kind == frames.BYTES:
             arriving[digest].add(payload[32:])
             return
-        arrival = arriving.pop(digest)
-        if arrival.digest.hexdigest() != digest:
+        if arriving[digest].digest.hexdigest() != digest:
             raise AgentError("a content arrived damaged", "expected sha256 {}".format(digest), "run again")
-        kept = arrival.close()
+        kept = arriving[digest].close()
+        del arriving[digest]
         if kept is None:
             self._spooled.add(digest)
         else:
@@ -118,3 +120,9 @@ class _Arrival:
         kept = self._stream.getvalue() if hasattr(self._stream, "getvalue") else None
         self._stream.close()
         return kept
+
+    def give_up(self, path: str) -> None:
+        """End it before its time; a full disk gets its room back."""
+        for step in (self._stream.close, lambda: os.unlink(path)):
+            with contextlib.suppress(OSError):
+                step()

@@ -81,7 +81,7 @@ def _pythons() -> "List[Dict[str, Any]]":
                 paths[real] = path
                 asked[real] = _ask_version(path)
     for real, child in asked.items():
-        said = child.communicate()[0].decode("ascii", "replace").split() if child is not None else []
+        said = _answer(child).split() if child is not None else []
         if len(said) == 3:
             found[real] = said
     return [
@@ -99,6 +99,14 @@ def _ask_version(path: str) -> "Optional[subprocess.Popen[bytes]]":
         )
     except OSError:
         return None
+
+
+def _answer(child: "subprocess.Popen[bytes]") -> str:
+    try:
+        return child.communicate(timeout=30)[0].decode("ascii", "replace")
+    except subprocess.TimeoutExpired:  # a wrapper that waits for something, or a dead network file system
+        child.kill()
+        return ""
 
 
 def _cgroup() -> str:

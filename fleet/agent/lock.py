@@ -49,8 +49,11 @@ class Lock:
                 told = True
             pause(STEP)
         self._held = True
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps(holder).encode("utf-8"), 0)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, json.dumps(holder).encode("utf-8"), 0)
+        except OSError as error:
+            raise from_os(error, self._path) from error
 
     def release(self) -> None:
         """Let the next run have it."""

@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional, Sequence, Set
 
+PATIENCE = 120.0  # seconds: a damaged Berkeley database (EL7) is waited for without end
+
 
 class Installed:
     """What the database says of `names`, asked when first needed."""
@@ -27,7 +29,7 @@ class Installed:
     def _ask(self) -> "Set[str]":
         if self._missing is not None:
             return self._missing
-        done = process.run(["rpm", "-q", "--whatprovides", "--qf", "%{NAME}\n", *self.names])
+        done = process.run(["rpm", "-q", "--whatprovides", "--qf", "%{NAME}\n", *self.names], PATIENCE)
         if done.status == process.MISSING:
             raise done.failure("the package database cannot be read", "this host has no rpm: it is not of the CentOS family")
         missing = set()
@@ -40,7 +42,7 @@ class Installed:
                 self._packages.add(line)
             else:
                 missing.update(name for name in self.names if (name.startswith("/") and name in words) or name + ":" in words)
-        if done.status not in (0, 1) and len(missing) != done.status:
+        if done.status == process.TIMED_OUT or (done.status not in (0, 1) and len(missing) != done.status):
             raise done.failure("the package database cannot be read", "try `rpm --rebuilddb` on the host")
         self._missing = missing
         return missing

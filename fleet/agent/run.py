@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PLACES = "/etc/modules-load.d", "/etc/selinux", "/etc/sysctl.d", "/etc/yum.repos.d"  # where kinds without a path write
 ASKED = 0.5  # seconds between looks at a termination signal while contents are awaited
+SILENCE = 300.0  # seconds without a byte of them, after which nobody is there: the lock is not held for a dead peer
 
 
 class Run:
@@ -40,6 +41,13 @@ class Run:
 
     def execute(self) -> "Dict[str, Any]":
         """Everything between the lock's two ends; the `done` message, not yet sent."""
+        try:
+            return self._execute()
+        finally:
+            if self._mode != "check":
+                self._contents.clear()
+
+    def _execute(self) -> "Dict[str, Any]":
         if self._mode == "apply":
             self._clean()
         made = plan.make(self.resources, self._host, self._diffs)
@@ -51,11 +59,10 @@ class Run:
         else:
             for resource in self.resources:
                 self._result(resource, "ok")
-        if self._mode != "check" and not self._interrupted() and not self._counts["failed"]:
-            self._probe(bool(made.changes))
         if self._mode == "apply":
-            self._contents.clear()
-            self._write_record()
+            self._write_record()  # before the probes: whatever becomes of them, this was done
+        if self._mode == "verify" or (self._mode == "apply" and not self._counts["failed"]):
+            self._probe(bool(made.changes))
         return dict(self._counts, type="done", reboot=self._host.reboot, interrupted=self._interrupted())
 
     def _clean(self) -> None:
@@ -84,12 +91,13 @@ class Run:
         failed = bool(made.errors)
         for resource in self.resources:
             known = made.errors.get(resource["id"])
+            planned = made.changes.get(resource["id"])
             if known is not None:
                 self._result(resource, "failed", error=known)
             elif failed or self._interrupted():
-                self._result(resource, "skipped")
+                self._result(resource, "skipped", planned)
             else:
-                failed = not self._apply_one(resource)
+                failed = not self._apply_one(resource, planned)
 
     def _fetch(self, made: plan.Plan) -> None:
         """All that the changes take, before the first of them."""
@@ -98,16 +106,17 @@ class Run:
         except ControlGone:
             self.stop = True
 
-    def _apply_one(self, resource: "Dict[str, Any]") -> bool:
+    def _apply_one(self, resource: "Dict[str, Any]", planned: "Optional[Change]") -> bool:
         begun = time.monotonic()
-        change: "Optional[Change]" = None
+        change = planned
         try:
             change = plan.check(resource, self._host)
             if change is not None:
                 self._change(resource, change)
+            self._journal.settle(resource["id"])
         except ControlGone:
             self.stop = True
-            self._result(resource, "skipped")
+            self._result(resource, "skipped", change)
             return True
         except (AgentError, OSError) as error:
             known = error if isinstance(error, AgentError) else from_os(error, str(resource.get("path", resource["id"])))
@@ -116,7 +125,6 @@ class Run:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             self._result(resource, "failed", change, begun, plan.internal(error))
             return False
-        self._journal.settle(resource["id"])
         self._result(resource, "ok" if change is None else "changed", change, begun)
         return True
 
@@ -156,8 +164,17 @@ class Run:
         self._channel.send(message, flush=status in ("changed", "failed"))
 
     def _probe(self, changed: bool) -> None:
+        if self._interrupted():
+            return
         wanted = [one for one in self._probes if one["when"] == "always" or changed or self._mode == "verify"]
-        self._channel.send({"type": "probes", "results": probes.run(wanted, self._contents)}, flush=False)
+        try:
+            results = probes.run(wanted, self._contents)
+        except ControlGone:
+            self.stop = True
+            return
+        except OSError as error:
+            raise from_os(error, scratch.parent()) from error
+        self._channel.send({"type": "probes", "results": results}, flush=False)
 
     def _write_record(self) -> None:
         self._record.update(self._counts, ended=time.time(), reboot=self._host.reboot, interrupted=self._interrupted())
@@ -167,9 +184,10 @@ class Run:
         self._channel.send({"type": "need", "sha256": digests})
 
     def _content_frame(self) -> "Tuple[bytes, bytes]":
+        deadline = time.monotonic() + SILENCE
         while True:
             frame = self._channel.receive(ASKED)
-            if self.stop:
+            if self.stop or (frame is None and time.monotonic() > deadline):
                 raise ControlGone()
             if frame is None:
                 continue

@@ -24,10 +24,14 @@ def folder() -> "Iterator[str]":
         shutil.rmtree(path)
 
 
+def parent() -> str:
+    """Where they lie."""
+    return process.SCRATCH or tempfile.gettempdir()
+
+
 def sweep() -> None:
     """Remove the directories of agents that are no more."""
-    parent = process.SCRATCH or tempfile.gettempdir()
-    for name in os.listdir(parent):
+    for name in os.listdir(parent()):
         pid = name[len(PREFIX) :].partition(".")[0]
         if name.startswith(PREFIX) and pid.isdigit() and not os.path.exists("/proc/" + pid):
-            shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+            shutil.rmtree(os.path.join(parent(), name), ignore_errors=True)

@@ -3,6 +3,7 @@
     <sha256>            this program, as the stub finds it
     last-run.json       what the last run did
     pending.json        restarts and handlers that a broken run still owes
+    transaction.log     what the package manager last said
     archives/           digests of the files of each unpacked archive
     backup/<run>/PATH   what a run replaced or removed
     spool/              large contents of the run in hand

@@ -70,6 +70,6 @@ def _text(want: "Dict[str, Any]") -> str:
 
 
 def _import_key(address: str) -> None:
-    done = process.run(["rpm", "--import", address])
+    done = process.run(["rpm", "--import", address], timeout=120)
     if done.status != 0:
         raise done.failure("the signing key {} cannot be imported".format(address), "check its address and the network")

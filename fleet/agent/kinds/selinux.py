@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FILE = "/etc/selinux/config"
 ENFORCE = "/sys/fs/selinux/enforce"
 ARGUMENT = "selinux=0"
+PATIENCE = 120.0
 LINE = re.compile(r"^([ \t]*SELINUX[ \t]*=)[ \t]*(\S*)[ \t]*$", re.MULTILINE)
 
 
@@ -80,11 +81,10 @@ def _argument_steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
         return []
     if mode == "disabled" and _major(host) in (7, 8):
         return []
-    if process.which("grubby") is None:
-        return []
-    said = process.run(["grubby", "--info=ALL"]).stdout
-    entries = re.findall(r"^args=\"(.*)\"$", said, re.MULTILINE)
-    having = [ARGUMENT in entry.split() for entry in entries]
+    done = process.run(["grubby", "--info=ALL"], PATIENCE)
+    having = [ARGUMENT in entry.split() for entry in re.findall(r"^args=\"(.*)\"$", done.stdout, re.MULTILINE)]
+    if mode == "disabled" and not having and running() != "disabled":
+        raise done.failure("the kernel's arguments cannot be told", "set {} by the boot loader's own means".format(ARGUMENT))
     if mode == "disabled" and not all(having):
         return [("in the kernel's arguments", "absent", ARGUMENT)]
     if mode != "disabled" and any(having):

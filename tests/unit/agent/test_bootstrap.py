@@ -103,7 +103,7 @@ def test_a_host_without_python_says_so_and_can_be_given_one(tmp_path: Path) -> N
     (programs / "python3").write_text("#!/bin/sh\nexit 1\n")  # too old
     (programs / "python3").chmod(0o755)
     exchange, lines = start(tmp_path, path=str(programs))
-    release = subprocess.run(["sh", "-c", '. /etc/os-release; echo "$ID $VERSION_ID"'], capture_output=True, text=True)
+    release = subprocess.run(["sh", "-c", ". /etc/os-release; echo $ID $VERSION_ID $ID_LIKE"], capture_output=True, text=True)
     assert lines == [f"nopython {release.stdout.strip()}"]
     assert exchange.process.stdin is not None
     assert exchange.process.stdout is not None

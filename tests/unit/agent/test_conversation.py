@@ -11,6 +11,11 @@ from typing import Any, Dict, List
 
 import pytest
 
+from fleet.agent import run
+from fleet.agent.contents import Contents
+from fleet.agent.errors import AgentError, ControlGone
+from fleet.agent.frames import Channel
+from fleet.agent.state import State
 from fleet.checks import Probe
 from fleet.content import Content
 from fleet.facts import Facts
@@ -195,3 +200,59 @@ def test_a_directory_that_others_can_change_is_refused(session: Session, root: P
     fatal = session.run("apply", files(root)).one("fatal")
     assert fatal["error"]["brief"] == f"{session.home} can be changed by others"
     assert os.listdir(root) == []
+
+
+@pytest.mark.parametrize("mode", ["apply", "verify"])
+def test_a_control_side_lost_while_probes_await_contents(session: Session, root: Path, mode: str) -> None:
+    """What was done is on record, and the spool is empty."""
+    image = Content.of(b"i" * (2 << 20))
+    exchange = session.start()
+    probes = [probe("p", "cat", "{image}", contents={"image": image})]
+    resources = [wire(Command("c", ("touch", f"{root}/done")))]
+    exchange.send(desired(mode, resources, probes))
+    while (exchange.receive() or {})["type"] != "need":
+        pass
+    assert exchange.process.stdin is not None
+    exchange.process.stdin.write(frame(b"B", bytes.fromhex(image.sha256) + b"i" * (1 << 20))[:-7])
+    exchange.process.stdin.close()
+    assert [message["type"] for message in exchange.answers()] == []
+    assert exchange.close() == ""
+    assert os.listdir(session.home / "spool") == []
+    assert (root / "done").exists() is (mode == "apply")
+    if mode == "apply":
+        assert json.loads((session.home / "last-run.json").read_text())["changed"] == 1
+
+
+def test_verify_probes_beside_what_cannot_be_checked(session: Session, root: Path) -> None:
+    exchange = session.run("verify", [wire(File(str(root / "none" / "x"), content("x")))], [probe("p", "echo", "hi")])
+    assert len(exchange.one("plan")["errors"]) == 1
+    assert exchange.one("probes")["results"][0]["stdout"] == "hi\n"
+
+
+def test_what_was_skipped_is_told(session: Session, root: Path) -> None:
+    _, results, _ = session.apply([wire(Command("fails", ("false",))), *files(root, 1)])
+    assert [one["summary"] for one in results] == ["run false", f"create {root}/0"]
+
+
+def test_a_peer_that_falls_silent_does_not_keep_the_lock(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "SILENCE", -1.0)
+    monkeypatch.setattr(run, "ASKED", 0.01)
+    source, sink = os.pipe(), os.pipe()
+    one = run.Run(Channel(source[0], sink[1]), State(str(tmp_path)), {}, dict(desired("apply", files(root, 1))))
+    with pytest.raises(ControlGone):
+        one.execute()
+    for descriptor in (*source, *sink):
+        os.close(descriptor)
+    assert os.listdir(root) == []
+
+
+def test_a_full_disk_is_told_and_gets_its_room_back(tmp_path: Path) -> None:
+    image = Content.of(b"i" * (2 << 20))
+    frames = iter([(b"B", bytes.fromhex(image.sha256) + b"i" * (1 << 20))])
+    contents = Contents(State(str(tmp_path / "home")), lambda _: None, lambda: next(frames))
+    contents.clear()
+    State(str(tmp_path / "home")).prepare("spool")
+    os.symlink("/dev/full", contents.path(image.sha256))
+    with pytest.raises(AgentError, match="no space left to write"):
+        contents.fetch([{"sha256": image.sha256, "size": image.size}])
+    assert os.listdir(tmp_path / "home" / "spool") == []
