@@ -13,7 +13,7 @@ import shlex
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Sequence
 
 HOME = "/var/lib/skiff-agent"
 LOCK = "/run/skiff-agent.lock"
@@ -58,8 +58,9 @@ def program() -> Program:
 
 def prepare(become: bool, home: str = HOME, lock: str = LOCK, path: str = SEARCH_PATH) -> Bootstrap:
     """A fresh command line; with `become`, through sudo."""
-    marker, prompt = secrets.token_hex(16), secrets.token_hex(16) if become else None
-    sudo = f"sudo -S -p {prompt} -- " if prompt else ""
+    marker, prompt = secrets.token_hex(16), f"{secrets.token_hex(8)}%{secrets.token_hex(8)}" if become else None
+    # sudo shows one percent sign for two: a shell that traces its commands shows no prompt.
+    sudo = f"sudo -S -p {prompt.replace('%', '%%')} -- " if prompt else ""
     return Bootstrap(f"exec {sudo}/bin/sh -c '{_script(marker, become, home, lock, path)}'", marker, prompt)
 
 
@@ -74,16 +75,17 @@ def _script(marker: str, become: bool, home: str, lock: str, path: str) -> str:
     script = (
         f"PATH={path}; export PATH; cd /; umask 022; echo {marker}; {skip}"
         f"while :; do for p in {' '.join(PYTHONS)}; do {found} </dev/null >/dev/null 2>/dev/null && {run}; done; "
-        "ID=; VERSION_ID=; if test -r /etc/os-release; then . /etc/os-release; fi; echo nopython ${ID:-unknown} ${VERSION_ID:-0}; "
+        "ID=; VERSION_ID=; ID_LIKE=; if test -r /etc/os-release; then . /etc/os-release; fi; "
+        "echo nopython ${ID:-unknown} ${VERSION_ID:-0} $ID_LIKE; "
         'IFS= read -r l || exit 127; eval "$l" </dev/null >&2; done'
     )
     assert not set(script) & set("'\\\n!"), "the login shell would misread it"
     return script
 
 
-def python_install(os_id: str, version: str) -> Optional[str]:
+def python_install(os_id: str, version: str, like: Sequence[str] = ()) -> Optional[str]:
     """The line of shell that brings a host without Python its own package, or None where Skiff knows none."""
-    if os_id not in INSTALLED_BY:
+    if INSTALLED_BY.isdisjoint((os_id, *like)):
         return None
     if version.partition(".")[0] != "7":
         return "dnf -y install python3"

@@ -30,6 +30,7 @@ class PythonMissing:
 
     os_id: str
     os_version: str
+    os_like: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,6 @@ class Opening:
         words = line.split()
         if words == ["need"]:
             return ProgramNeeded()
-        if len(words) == 3 and words[0] == "nopython":
-            return PythonMissing(words[1], words[2])
+        if len(words) >= 3 and words[0] == "nopython":
+            return PythonMissing(words[1], words[2], (*words[3:],))
         raise HostError("the host answered with something that is not the agent", line[:200])

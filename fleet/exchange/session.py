@@ -17,8 +17,11 @@ from fleet.transport import END, ERR, Channel
 
 PROTOCOL = 1
 LOOK = 0.5
+# Seconds for the login shell and sudo to run the first command: nothing slow is done before it.
+START = 120.0
 
 Message = Dict[str, Any]
+Install = Callable[[PythonMissing], str]
 
 
 class Session:
@@ -42,10 +45,11 @@ class Session:
         self._silence = silence
         self._stopping = stopping
         self._clock = clock
-        self._heard = clock()
+        self._begun = self._heard = clock()
         self._ready: List[Message] = []
         self._told_to_stop = False
         self._desired = False
+        self._installing = False
         if bootstrap.prompt and password is not None:
             channel.send(password.encode() + b"\n")
 
@@ -54,7 +58,7 @@ class Session:
         """What the host said on stderr."""
         return self._opening.errors
 
-    def hello(self, install: Callable[[str, str], str]) -> Message:
+    def hello(self, install: Install) -> Message:
         """The agent's first message. `install` gives the line of shell for a host without Python, or raises.
 
         Raises:
@@ -104,7 +108,7 @@ class Session:
                     return
                 self._channel.send(frame)
 
-    def _next(self, install: Optional[Callable[[str, str], str]]) -> Message:
+    def _next(self, install: Optional[Install]) -> Message:
         while not self._ready:
             self._look()
             received = self._channel.receive(LOOK)
@@ -122,32 +126,48 @@ class Session:
                     self._answer(step, install)
         return self._ready.pop(0)
 
-    def _answer(self, step: Step, install: Optional[Callable[[str, str], str]]) -> None:
+    def _answer(self, step: Step, install: Optional[Install]) -> None:
         if isinstance(step, Frames):
             self._ready += self._decoder.feed(step.data)
         elif isinstance(step, ProgramNeeded):
             self._channel.send(program().data)
         elif isinstance(step, PythonMissing):
             assert install is not None
-            self._channel.send(install(step.os_id, step.os_version).encode() + b"\n")
+            self._channel.send(install(step).encode() + b"\n")
+            self._installing = True
         elif self._bootstrap.prompt:
             self._channel.send(self._bootstrap.marker.encode() + b"\n")
 
     def _look(self) -> None:
         """Passes a stop on, once, and gives a host up whose time has run out."""
-        if self._desired and not self._told_to_stop and self._stopping():
-            self._told_to_stop = True
-            self._channel.send(encode({"type": "stop"}))
+        if not self._told_to_stop and self._stopping():
+            self._stop()
         now = self._clock()
+        if not self._opening.started and now - self._begun > START:
+            raise HostError(
+                f"nothing ran on the host within {START:g} s",
+                self._said(),
+                "the login shell or sudo waits for something: log in by hand and see",
+            )
         if now > self._deadline:
             raise HostError("the host's time has run out", self.errors, "give it more with --timeout SECONDS")
         if now - self._heard > self._silence:
             raise HostError(f"nothing was heard from the host for {self._silence:g} s", self.errors)
 
+    def _stop(self) -> None:
+        if self._desired:
+            self._told_to_stop = True
+            self._channel.send(encode({"type": "stop"}))
+        elif not self._installing:
+            raise HostError("interrupted before anything was done")
+
+    def _said(self) -> str:
+        return "\n".join(part for part in (self._opening.noise, self.errors) if part)
+
     def _ended(self) -> HostError:
         status = self._channel.status()
         ended = "" if status is None else f" (exit status {status})"
-        said = "\n".join(part for part in (self._opening.noise, self.errors) if part)
+        said = self._said()
         if self._opening.over:
             return HostError(f"the agent ended before it was done{ended}", said, "run again: the next run continues from here")
         if self._opening.started:

@@ -1,6 +1,6 @@
 """Finds roles, built-in ones and those of a user's own directory, and imports their functions.
 
-<roles>/<role>/role.py        refusals(facts, variables), resources(facts, variables)
+<roles>/<role>/role.py        refusals(facts, variables), resources(facts, variables), release_refusals(id, like, version)
 <roles>/<role>/checks.py      probes(facts, variables), judge(facts, variables, outcomes)
 <roles>/<role>/defaults.yml   the variables
 <roles>/../templates/<role>/  a built-in role's templates; a user's own role has them in <role>/templates/
@@ -30,7 +30,10 @@ BUILT_IN = Path(__file__).resolve().parent.parent.parent / "roles"
 
 @dataclass(frozen=True)
 class Role:
-    """A role's declared variables and functions; those that it leaves out give nothing."""
+    """A role's declared variables and functions; those that it leaves out give nothing.
+
+    `release_refusals` is asked, with os-release's ID, ID_LIKE and VERSION_ID, before a host without Python is given one.
+    """
 
     name: str
     templates: Path
@@ -39,6 +42,7 @@ class Role:
     resources: Callable[[Facts, Variables], Sequence[Union[Resource, Handler]]]
     probes: Callable[[Facts, Variables], Sequence[Probe]]
     judge: Callable[[Facts, Variables, Mapping[str, Outcome]], Sequence[Check]]
+    release_refusals: Callable[[str, Sequence[str], str], Sequence[str]]
 
 
 def find(built_in: Path, own: Optional[Path]) -> Dict[str, Path]:
@@ -93,6 +97,7 @@ def load_role(name: str, path: Path) -> Role:
         resources=role.resources,
         probes=getattr(checks, "probes", nothing),
         judge=getattr(checks, "judge", nothing),
+        release_refusals=getattr(role, "release_refusals", nothing),
     )
 
 

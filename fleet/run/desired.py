@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, TypeVar
 
 from fleet.checks import Check, Outcome
 from fleet.errors import FleetError, HostError
+from fleet.exchange.opening import PythonMissing
 from fleet.facts import Facts
 from fleet.inventory.model import Host
 from fleet.roles import defaults
@@ -54,6 +55,12 @@ def ask(role: Role, function: Callable[..., T], *arguments: object) -> T:
 def refusals(job: Job, facts: Facts, variables: Variables) -> List[Tuple[str, str]]:
     """What all roles say against the host, each with its role's name."""
     return [(role.name, text) for role in job.roles for text in ask(role, role.refusals, facts, variables)]
+
+
+def release_refusals(job: Job, missing: PythonMissing) -> List[Tuple[str, str]]:
+    """What all roles say against a host of which only the release is known, each with its role's name."""
+    release = (missing.os_id, missing.os_like, missing.os_version)
+    return [(role.name, text) for role in job.roles for text in ask(role, role.release_refusals, *release)]
 
 
 def compiled(job: Job, facts: Facts, variables: Variables) -> Compiler:

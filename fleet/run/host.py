@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from typing import Any, Callable, Dict, Mapping, NoReturn
+from typing import Any, Callable, Dict, Mapping, NoReturn, Optional, Sequence, Tuple
 
 from fleet import bootstrap, events
 from fleet.errors import FleetError, HostError, UnreachableError
 from fleet.events import Event, Fault, HostOutcome
+from fleet.exchange.opening import PythonMissing
 from fleet.exchange.session import Session
 from fleet.inventory.model import Host
 from fleet.plan import Change, Plan
@@ -20,9 +21,15 @@ from fleet.transport import Transport
 Emit = Callable[[Event], None]
 Connect = Callable[[Host, threading.Event], Transport]
 
+PYTHON = {"id": "python", "role": "preflight"}
+
 
 class PythonWouldBeInstalled(HostError):
     """Check mode met a host without Python: nothing more can be said of it."""
+
+
+class Refused(HostError):
+    """Roles refuse the host; their reasons are in its outcome."""
 
 
 class HostRun:
@@ -35,6 +42,7 @@ class HostRun:
         self._emit = emit
         self._stopping = stopping
         self._reached = False
+        self._installing: Optional[float] = None
         self._resources = 0
         self.outcome = HostOutcome(host.name)
 
@@ -46,6 +54,8 @@ class HostRun:
         except PythonWouldBeInstalled as error:
             self.outcome.plan = Plan((Change("python", "preflight", False, "install", error.brief, ""),))
             self.outcome.state = events.CHANGED
+        except Refused:
+            self.outcome.state = events.FAILED
         except FleetError as error:
             self._fail(error)
         except Exception as error:
@@ -90,6 +100,9 @@ class HostRun:
     def _converse(self, session: Session) -> None:
         raw = session.hello(self._install)["facts"]
         self.outcome.facts = raw
+        if self._installing is not None:
+            installed = {**PYTHON, "handler": False, "status": "changed", "summary": "install Python 3", "diff": "", "backup": None}
+            self._hear({"type": "result", **installed, "seconds": time.monotonic() - self._installing, "error": None})
         self._tell("facts", raw)
         if self._job.mode == FACTS or self._stopping.is_set():
             session.quit()
@@ -100,9 +113,7 @@ class HostRun:
         refused = desired.refusals(self._job, facts, variables)
         if refused:
             session.quit()
-            self.outcome.state = events.FAILED
-            self.outcome.faults += [Fault(text, where=role) for role, text in refused]
-            return
+            self._refuse(refused)
         compiler = desired.compiled(self._job, facts, variables)
         self._reached = True
         self._resources = sum(not wire["handler"] for wire in compiler.resources)
@@ -119,16 +130,25 @@ class HostRun:
             self._tell("checks", {"checks": self.outcome.as_json()["checks"]})
         self._conclude(session)
 
-    def _install(self, os_id: str, os_version: str) -> str:
-        line = bootstrap.python_install(os_id, os_version)
+    def _install(self, missing: PythonMissing) -> str:
+        system = f"{missing.os_id} {missing.os_version}"
+        self._refuse(desired.release_refusals(self._job, missing))
+        line = bootstrap.python_install(missing.os_id, missing.os_version, missing.os_like)
         if line is None:
-            self._refuse_python(f"there is no Python >= 3.6 on this {os_id} {os_version} host", "install python3 there")
+            self._refuse_python(f"there is no Python >= 3.6 on this {system} host", "install python3 there")
         if self._job.mode == CHECK:
             raise PythonWouldBeInstalled("Python 3 would be installed; the rest is unknown until then")
         if self._job.mode != APPLY:
             self._refuse_python("there is no Python >= 3.6 on this host", "`invoke provision` installs it")
-        self._tell("begin", {"id": "python", "role": "preflight"})
+        self._reached = True
+        self._installing = time.monotonic()
+        self._tell("begin", PYTHON)
         return line
+
+    def _refuse(self, refusals: Sequence[Tuple[str, str]]) -> None:
+        if refusals:
+            self.outcome.faults += [Fault(text, where=role) for role, text in refusals]
+            raise Refused("roles refuse the host")
 
     def _refuse_python(self, brief: str, cure: str) -> NoReturn:
         raise HostError(brief, "", cure)

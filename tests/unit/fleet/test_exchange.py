@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.bootstrap import Bootstrap, program
+from fleet.bootstrap import Bootstrap, prepare, program
 from fleet.content import CHUNK, Content
 from fleet.errors import HostError
 from fleet.exchange.frames import HEAD, LIMIT, Decoder, encode, encode_content
@@ -32,13 +32,13 @@ class Clock:
 
 
 def session(peer: Peer, sudo: bool = False, password: Optional[str] = None, **options: Any) -> Session:
-    clock = Clock()
+    clock = options.pop("clock", None) or Clock()
     channel = options.pop("channel", None) or FakeChannel(peer, options.pop("status", 0), clock.tick)
     limits = {"deadline": 100.0, "silence": 50.0, "stopping": lambda: False, **options}
     return Session(channel, Bootstrap("command", MARKER, PROMPT if sudo else None), password, clock=clock, **limits)
 
 
-def refuse(_os: str, _version: str) -> str:
+def refuse(_missing: PythonMissing) -> str:
     raise AssertionError
 
 
@@ -88,7 +88,10 @@ def test_a_desired_state_beyond_the_limit_is_refused() -> None:
 OPENINGS = [
     (b"Welcome!\nfortune: 42\n" + MARKER.encode() + b"\n" + frame({"type": "t"}), [Started(), Frames(frame({"type": "t"}))]),
     (MARKER.encode() + b"\nneed\n", [Started(), ProgramNeeded()]),
-    (MARKER.encode() + b"\nnopython centos 7\nneed\n", [Started(), PythonMissing("centos", "7"), ProgramNeeded()]),
+    (
+        MARKER.encode() + b"\nnopython centos 7 rhel fedora\nneed\n",
+        [Started(), PythonMissing("centos", "7", ("rhel", "fedora")), ProgramNeeded()],
+    ),
     (b"no newline " + MARKER.encode() + b"\n", [Started()]),
 ]
 
@@ -137,7 +140,7 @@ def test_a_host_without_the_agent_is_sent_it() -> None:
 def test_a_host_without_python_is_told_the_line_that_installs_it() -> None:
     answers = {b"": MARKER.encode() + b"\nnopython centos 7\n", b"yum install centos-7\n": frame(hello())}
     peer = session(lambda data: [Received(OUT, answers[data])])
-    assert peer.hello(lambda name, version: f"yum install {name}-{version}")["type"] == "hello"
+    assert peer.hello(lambda missing: f"yum install {missing.os_id}-{missing.os_version}")["type"] == "hello"
 
 
 def test_sudo_gets_the_password_at_once_and_the_marker_once_it_was_seen() -> None:
@@ -222,7 +225,7 @@ def test_a_stop_is_passed_on_once() -> None:
         return [done(interrupted=True)] if message["type"] == "stop" else []
 
     agent = Agent(MARKER, script)
-    talk = session(agent, stopping=lambda: True)
+    talk = session(agent, stopping=lambda: bool(agent.messages))
     talk.hello(refuse)
     (last,) = talk.run(desired(), {})
     assert last["interrupted"]
@@ -248,3 +251,53 @@ def test_stderr_is_drained_and_kept_for_the_report_of_a_failure() -> None:
     with pytest.raises(HostError, match="the agent ended before it was done") as caught:
         list(talk.run(desired(), {}))
     assert "Traceback: boom" in caught.value.details
+
+
+def test_a_login_that_runs_nothing_is_given_up_long_before_a_silent_agent() -> None:
+    clock = Clock()
+    banner = FakeChannel(lambda data: [Received(OUT, b"Welcome!\n")] if not data else [], idle=clock.tick)
+    with pytest.raises(HostError, match=r"nothing ran on the host within 120 s\nWelcome!\n.*waits for something"):
+        session(lambda _: [], channel=banner, deadline=3600.0, silence=900.0, clock=clock).hello(refuse)
+    assert clock.now < 130
+
+
+def test_an_interrupt_ends_an_opening_that_hangs_but_no_installation() -> None:
+    hanging = FakeChannel(lambda _: [])
+    with pytest.raises(HostError, match="interrupted before anything was done"):
+        session(lambda _: [], channel=hanging, stopping=lambda: True).hello(refuse)
+    assert hanging.input_closed
+
+    told: List[bytes] = []
+
+    def installing(data: bytes) -> Sequence[Received]:
+        told.append(data)
+        return [Received(OUT, MARKER.encode() + b"\nnopython centos 9 rhel fedora\n")] if not data else []
+
+    def tick() -> None:
+        clock.tick()
+        if clock.now > 5:
+            channel._waiting.append(Received(OUT, frame(hello())))
+
+    clock = Clock()
+    channel = FakeChannel(installing, idle=tick)
+    talk = session(lambda _: [], channel=channel, stopping=lambda: len(told) > 1, clock=clock)
+    assert talk.hello(lambda _: "install it") == hello()
+
+
+def test_a_command_line_that_the_login_shell_traces_is_no_prompt_of_sudos() -> None:
+    started = prepare(become=True)
+    assert started.prompt is not None
+    traced = said(f"+ {started.command}\n")
+    opening = Opening(started.marker, started.prompt, has_password=False)
+    opening.feed_err(traced.data)
+    opening = Opening(started.marker, started.prompt, has_password=True)
+    for piece in (traced.data, *(bytes([byte]) for byte in started.prompt.encode())):
+        opening.feed_err(piece)
+    with pytest.raises(HostError, match="sudo refused the password"):
+        opening.feed_err(b"Sorry, try again.\n" + started.prompt.encode())
+
+
+def test_what_sudo_shows_is_the_prompt() -> None:
+    started = prepare(become=True)
+    assert started.prompt is not None
+    assert f" -p {started.prompt.replace('%', '%%')} " in started.command

@@ -28,7 +28,9 @@ DECLARED = {"word": Variable("word", "r", "string", "plain", "")}
 
 
 def role(**functions: Callable[..., Any]) -> Role:
-    given: Dict[str, Callable[..., Any]] = {name: lambda *_: [] for name in ("refusals", "resources", "probes", "judge")}
+    given: Dict[str, Callable[..., Any]] = {
+        name: lambda *_: [] for name in ("refusals", "resources", "probes", "judge", "release_refusals")
+    }
     return Role(name="r", templates=Path(), variables=DECLARED, **{**given, **functions})
 
 
@@ -147,7 +149,7 @@ def test_facts_mode_asks_for_nothing() -> None:
 
 def bare(command: str) -> FakeChannel:
     marker = command.partition("echo ")[2][:32].encode()
-    return FakeChannel(lambda data: [Received(OUT, marker + b"\nnopython centos 9\n")] if not data else [])
+    return FakeChannel(lambda data: [Received(OUT, marker + b"\nnopython centos 9 rhel\n")] if not data else [])
 
 
 def test_check_mode_says_that_python_would_be_installed() -> None:
@@ -157,6 +159,63 @@ def test_check_mode_says_that_python_would_be_installed() -> None:
     assert [(change.action, change.summary) for change in outcome.plan.changes] == [
         ("install", "Python 3 would be installed; the rest is unknown until then")
     ]
+
+
+@pytest.mark.parametrize("mode", ["apply", "check", "verify"])
+def test_a_release_that_roles_refuse_is_given_no_python(mode: str) -> None:
+    sent: List[bytes] = []
+
+    def open_channel(command: str) -> FakeChannel:
+        channel = bare(command)
+        channel.sent = sent
+        return channel
+
+    def refuse(os_id: str, os_like: Sequence[str], version: str) -> List[str]:
+        return [f"{os_id} {version} is too old", f"like {os_like}"]
+
+    outcome = host_run(job(mode, role(release_refusals=refuse)), FakeTransport(open_channel))
+    assert (outcome.state, sent, outcome.plan) == ("failed", [], None)
+    assert [(fault.where, fault.brief) for fault in outcome.faults] == [("r", "centos 9 is too old"), ("r", "like ('rhel',)")]
+
+
+def python_first(command: str) -> FakeChannel:
+    found = agent_channel(answering(plan(), done()))(command)
+    greeted = list(found._waiting)
+    found._waiting.clear()
+    found._waiting.append(Received(OUT, greeted[0].data + b"nopython centos 9 rhel\n"))
+    peer, given = found._peer, []  # type: ignore[var-annotated] # told by its use
+
+    def answer(data: bytes) -> Sequence[Received]:
+        if not given:
+            given.append(data)
+            return greeted[1:]
+        return peer(data)
+
+    found._peer = answer
+    return found
+
+
+def test_an_installed_python_is_a_change_of_the_host() -> None:
+    heard: List[Event] = []
+    outcome = host_run(job(), FakeTransport(python_first), heard)
+    assert (outcome.state, outcome.counts["changed"]) == ("changed", 1)
+    assert [(event.kind, event.data.get("id")) for event in heard][1:4] == [
+        ("begin", "python"),
+        ("result", "python"),
+        ("facts", None),
+    ]
+
+
+def test_a_host_that_is_lost_while_python_is_installed_was_reached() -> None:
+    def lost(data: bytes) -> Sequence[Received]:
+        raise UnreachableError("the connection was lost")
+
+    def open_channel(command: str) -> FakeChannel:
+        channel = bare(command)
+        channel._peer = lost
+        return channel
+
+    assert host_run(job(), FakeTransport(open_channel)).state == "failed"
 
 
 def test_a_host_without_python_is_not_verified() -> None:

@@ -108,3 +108,19 @@ def test_a_host_without_python_is_refused_before_one_is_installed() -> None:
     assert "docker-ce" in preflight.refusals_without_python("rhel", "7.9")[0]
     assert preflight.refusals_without_python("centos", "8") == []
     assert preflight.refusals_without_python("rocky", "9.5") == []
+
+
+@pytest.mark.parametrize(
+    ("os_id", "os_like", "version", "words"),
+    [
+        ("centos", ("rhel", "fedora"), "7", "centos 7 has no package of one"),
+        ("centos", ("rhel", "fedora"), "8", ""),
+        ("rocky", ("rhel",), "9.4", ""),
+        ("debian", (), "12", "The host runs debian 12"),
+        ("centos", (), "stream", ""),
+    ],
+)
+def test_a_release_is_refused_before_it_is_given_a_python(os_id: str, os_like: List[str], version: str, words: str) -> None:
+    found = preflight.release_refusals(os_id, os_like, version)
+    assert bool(found) is bool(words)
+    assert words in " ".join(found)
