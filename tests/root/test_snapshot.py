@@ -179,6 +179,20 @@ def test_full_disk_is_told_and_nothing_stays(tmp_path: Path) -> None:
         check(LIBC.umount2(os.fsencode(tmp_path), MNT_DETACH), "umount2")
 
 
+def test_snapshot_is_removed_from_a_full_disk(tmp_path: Path) -> None:
+    check(LIBC.mount(b"tmpfs", os.fsencode(tmp_path), b"tmpfs", 0, b"size=4m,nr_inodes=60"), "mount")
+    try:
+        overlay = Overlay(str(tmp_path / "root"))
+        overlay.prepare("c", [])
+        with pytest.raises(OSError, match="No space left"):
+            for number in range(100):
+                Path(overlay.layers.root, f"active/c/upper/{number}").touch()
+        overlay.remove("c")
+        assert (overlay.keys(), os.listdir(overlay.layers.ingest)) == ([], [])
+    finally:
+        check(LIBC.umount2(os.fsencode(tmp_path), MNT_DETACH), "umount2")
+
+
 ZEROS = 100 << 20
 BOMBS: dict[str, Callable[[], bytes]] = {
     "archive": lambda: gzip.compress(docker_archive([tar(member("a", bytes(ZEROS)))], ["a:b"]), 1),

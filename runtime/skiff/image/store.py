@@ -139,10 +139,7 @@ class ImageStore:
         return self._index.read()["references"]
 
     def add(self, identity: str, stored: Stored, names: Sequence[reference.Reference]) -> Sequence[Taken]:
-        """Make an image known whose blobs and layers are on disk, under names that are taken from other images.
-
-        The names that were another image's, and its id.
-        """
+        """Make an image known whose blobs and layers are on disk, under names; those that other images lose to it."""
         taken: list[Taken] = []
         with self._index.changing() as state:
             before = state["images"].get(identity)
@@ -156,10 +153,11 @@ class ImageStore:
         return taken
 
     def forget(self, names: Sequence[str], identity: Optional[str] = None) -> None:
-        """Drop full references, and an image."""
+        """Drop full references, and an image with all references that it has by now."""
         with self._index.changing() as state:
-            for name in names:
-                state["references"].pop(name, None)
+            for name, target in list(state["references"].items()):
+                if name in names or target == identity:
+                    del state["references"][name]
             if identity:
                 state["images"].pop(identity, None)
 

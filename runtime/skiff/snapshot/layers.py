@@ -143,12 +143,17 @@ class LayerStore:
             deletion.discard(aside)
 
     def remove(self, chain: str) -> None:
-        """Remove a layer: gone in one step, its files afterwards."""
+        """Remove a layer."""
         link = self.link(self.layer(chain))
-        aside = tempfile.mkdtemp(dir=self.ingest)
-        os.rename(self._path(chain), os.path.join(aside, "layer"))
+        self.put_away(self._path(chain))
         with contextlib.suppress(FileNotFoundError):
             os.unlink(link)
+
+    def put_away(self, directory: str) -> None:
+        """Remove a directory: gone in one step, its files afterwards; of those that resist recover() tells."""
+        # No new directory for it: a full disk may have no room for one.
+        aside = os.path.join(self.ingest, secrets.token_hex(16))
+        os.rename(directory, aside)
         deletion.discard(aside)
 
     def chains(self) -> list[str]:

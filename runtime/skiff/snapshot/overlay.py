@@ -77,14 +77,9 @@ class Overlay:
         return [{"type": "overlay", "source": "overlay", "options": options}]
 
     def remove(self, key: str) -> None:
-        """Forget a snapshot and what was written to it; it must not be mounted. One that is unknown is gone already.
-
-        It is gone in one step; files that resist stay behind as litter, of which recover() tells.
-        """
-        aside = tempfile.mkdtemp(dir=self.layers.ingest)
+        """Forget a snapshot and what was written to it; it must not be mounted. One that is unknown is gone already."""
         with contextlib.suppress(FileNotFoundError):
-            os.rename(self._path(key), os.path.join(aside, "snapshot"))
-        deletion.discard(aside)
+            self.layers.put_away(self._path(key))
 
     def usage(self, key: str) -> usage.Usage:
         """What was written to a snapshot."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Optional, Protocol
 
 from skiff.errors import InvalidInput
@@ -18,10 +18,12 @@ from skiff.snapshot.sparse import BLOCK, SIZE_LIMIT
 CHUNK = 1 << 18
 # As Go's archive/tar has it for headers that describe another.
 EXTENDED_LIMIT = 1 << 20
+NUMBER_LIMIT = 64
 XATTR_PREFIX = b"SCHILY.xattr."
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_SOLARIS, _PAX_GLOBAL = b"L", b"K", b"x", b"X", b"g"
 _EXTENDED = (_LONG_NAME, _LONG_LINK, _PAX, _PAX_SOLARIS, _PAX_GLOBAL)
 _HAS_DATA = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE, tarfile.GNUTYPE_SPARSE)
+_EARLIEST, _LATEST = Decimal(-(1 << 62)), Decimal((1 << 63) - 1)
 _SPARSE_PAIR = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
 
 
@@ -198,15 +200,17 @@ def _text(value: Optional[bytes]) -> str:
 
 def _number(extended: dict[bytes, bytes], key: bytes, default: int, limit: int) -> int:
     text = extended.get(key)
-    number = default if text is None else int(text) if text.isdigit() else -1
+    number = default if text is None else int(text) if text.isdigit() and len(text) <= NUMBER_LIMIT else -1
     if not 0 <= number <= limit:
         raise InvalidInput(f"invalid tar header: {key.decode()} is out of range")
     return number
 
 
 def _time(extended: dict[bytes, bytes], default: float) -> int:
+    text = _text(extended.get(b"mtime")) or str(int(default))
     try:
-        nanoseconds = int(Decimal(_text(extended.get(b"mtime")) or int(default)) * 1_000_000_000)
-    except (InvalidOperation, ValueError, OverflowError):
+        if len(text) > NUMBER_LIMIT:
+            raise ValueError
+        return int(min(max(Decimal(text) * 1_000_000_000, _EARLIEST), _LATEST))
+    except (ArithmeticError, ValueError):
         raise InvalidInput("invalid tar header: mtime is no time") from None
-    return min(max(nanoseconds, -(1 << 62)), (1 << 63) - 1)

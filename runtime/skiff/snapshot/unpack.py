@@ -5,11 +5,12 @@ No entry reaches outside the directory: see directories.py. Whatever fails, the 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from skiff.errors import InvalidInput, SkiffError
@@ -23,6 +24,7 @@ META = ".wh..wh."
 OPAQUE_XATTR = "trusted.overlay.opaque"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NODES = {tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK, tarfile.FIFOTYPE: stat.S_IFIFO}
+_FAULTS_OF_INPUT = (errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR, errno.ELOOP, errno.EFBIG, errno.ERANGE, errno.E2BIG)
 # A directory entry, an inode and their like.
 _OVERHEAD = 4096
 
@@ -51,15 +53,11 @@ class Unpacker:
     def run(self, stream: TarStream) -> None:
         """Unpack everything."""
         for entry in stream:
-            self._try(entry, stream)
+            with _telling(entry.name):
+                self._place(entry, stream)
         for parts in sorted(self._directories, key=len, reverse=True):
-            self._finish_directory(parts)
-
-    def _try(self, entry: Entry, stream: TarStream) -> None:
-        try:
-            self._place(entry, stream)
-        except OSError as error:
-            raise _failure(entry, error) from error
+            with _telling("/".join(parts)):
+                self._finish_directory(parts)
 
     def _place(self, entry: Entry, stream: TarStream) -> None:
         parts = parts_of(entry.name)
@@ -223,9 +221,17 @@ def _is_whiteout(found: os.stat_result) -> bool:
     return stat.S_ISCHR(found.st_mode) and found.st_rdev == os.makedev(0, 0)
 
 
-def _failure(entry: Entry, error: OSError) -> SkiffError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return SkiffError(f"cannot unpack {entry.name!r}: no space left on device; free some under the data root")
-    if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR, errno.ELOOP):
-        return InvalidInput(f"cannot unpack {entry.name!r}: {error.strerror}")
-    return SkiffError(f"cannot unpack {entry.name!r}: {error.strerror}")
+@contextlib.contextmanager
+def _telling(name: str) -> Iterator[None]:
+    """What fails is told with the member's name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            reason = "no space left on device; free some under the data root"
+            raise SkiffError(f"cannot unpack {name!r}: {reason}") from error
+        kind = InvalidInput if error.errno in _FAULTS_OF_INPUT else SkiffError
+        raise kind(f"cannot unpack {name!r}: {error.strerror}") from error
+    except (ValueError, OverflowError) as error:
+        # A NUL in a name, a number that fits no system call.
+        raise InvalidInput(f"cannot unpack {name!r}: {error}") from error

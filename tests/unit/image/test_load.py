@@ -232,6 +232,13 @@ def test_several_repositories_are_not_removed_by_id(store: ImageStore) -> None:
     assert removal.remove(store, identity, force=True)[-1] == {"Deleted": digest(BASE)}
 
 
+def test_image_goes_with_names_that_it_got_meanwhile(store: ImageStore) -> None:
+    loaded(store, docker_archive([BASE], ["one", "two"]))
+    store.forget(["docker.io/library/one:latest"], store.resolve("one").id)
+    assert store.references() == {}
+    assert store.count() == 0
+
+
 def test_recover_removes_what_killed_processes_left(store: ImageStore) -> None:
     loaded(store, docker_archive([BASE], ["one"]))
     root = Path(store.data_root)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import booleans, integers, lists, sampled_from, tuples
 
 from skiff.errors import InvalidInput, SkiffError
 from skiff.snapshot.tarstream import TarStream
@@ -26,7 +30,8 @@ def unpack(root: Path, data: bytes) -> None:
 
 
 def tree(root: Path) -> list[str]:
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+    walk = ((above, [*directories, *files]) for above, directories, files in os.walk(root))
+    return sorted(os.path.relpath(os.path.join(above, name), root) for above, names in walk for name in names)
 
 
 HOSTILE = {
@@ -51,6 +56,15 @@ HOSTILE = {
     "too deep": [member("a/" * 250 + "b")],
     "too long": [member("a" * 5000)],
     "long component": [member("a" * 300)],
+    "NUL in a link": [member("a", kind=tarfile.SYMTYPE, pax_headers={"linkpath": "b\0c"})],
+    "NUL in the name of an xattr": [member("a", pax_headers={"SCHILY.xattr.user.a\0b": "c"})],
+    "xattr without a name, of a file": [member("a", pax_headers={"SCHILY.xattr.user.": "x"})],
+    "xattr without a name, of a directory": [directory("a", pax_headers={"SCHILY.xattr.user.": "x"})],
+    "xattr of a long name": [member("a", pax_headers={"SCHILY.xattr.user." + "n" * 300: "x"})],
+    "uid of many digits": [member("a", pax_headers={"uid": "9" * 100_000})],
+    "time of many digits": [member("a", pax_headers={"mtime": "9" * 100_000})],
+    "time beyond numbers": [member("a", pax_headers={"mtime": "1e999999"})],
+    "time that is no number": [member("a", pax_headers={"mtime": "nan"})],
     "unknown type": [member("a", kind=b"Z")],
     "uid out of range": [member("a", uid=1 << 33)],
 }
@@ -100,6 +114,12 @@ def test_links_of_the_layer_lead_where_they_do_in_a_container_and_never_out(tmp_
     assert ((root / "new/sub").stat().st_mtime, stat.S_IMODE((root / "new/sub").stat().st_mode)) == (7, 0o700)
     assert sorted(os.listdir(tmp_path)) == ["root", "victim"]
     assert (tmp_path / "victim").read_text() == "here"
+
+
+def test_device_out_of_range_is_refused(tmp_path: Path) -> None:
+    data = tar(member("a", kind=tarfile.CHRTYPE, devmajor=1 << 40), form=tarfile.GNU_FORMAT)
+    with pytest.raises(InvalidInput):
+        unpack(tmp_path / "root", data)
 
 
 def test_pax_name_with_dot_dot_is_refused(tmp_path: Path) -> None:
@@ -155,6 +175,39 @@ def test_the_later_entry_counts(tmp_path: Path, members: list[tuple[tarfile.TarI
     unpack(root, tar(*members, form=tarfile.GNU_FORMAT))
     files = {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
     assert files == expected
+
+
+MEMBERS = [
+    directory("d", mode=0o700),
+    member("d/f", b"x" * 700, pax_headers={"SCHILY.xattr.user.a": "b", "mtime": "1.5"}),
+    symlink("l", "d"),
+    member("l/g", b"y"),
+    hardlink("h", "l/f"),
+    member("n" * 120, b"z"),
+    member("s", b"1\n0\n5\n".ljust(512, b"\0") + b"12345", pax_headers={"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}),
+    member("p", kind=tarfile.FIFOTYPE),
+    member(".wh.gone"),
+]
+FORMS = [tar(*MEMBERS, form=form) for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT)]
+
+
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(
+    data=sampled_from(FORMS),
+    changes=lists(tuples(integers(0, 1 << 14), integers(0, 255)), min_size=1, max_size=6),
+    sums=booleans(),
+)
+def test_whatever_is_changed_in_a_layer_it_is_unpacked_or_refused(data: bytes, changes: list[tuple[int, int]], sums: bool) -> None:
+    changed = bytearray(data)
+    for position, value in changes:
+        changed[position % len(changed)] = value
+    for start in range(0, len(changed), 512) if sums else ():
+        # A header's checksum, that the rest of it is read at all.
+        if changed[start + 257 : start + 262] == b"ustar":
+            total = sum(changed[start : start + 148]) + 256 + sum(changed[start + 156 : start + 512])
+            changed[start + 148 : start + 156] = b"%06o\0 " % total
+    with tempfile.TemporaryDirectory() as place, contextlib.suppress(SkiffError):
+        unpack(Path(place) / "root", bytes(changed))
 
 
 def test_metadata(tmp_path: Path) -> None:
