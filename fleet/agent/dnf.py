@@ -52,8 +52,8 @@ def foreseen(tool: str, verb: str, names: "Sequence[str]", options: "Sequence[st
     return set(ROW.findall(said)) | set(names)
 
 
-def transact(tool: str, verb: str, names: "Sequence[str]", log: str) -> None:
-    """One transaction, to its end.
+def transact(tool: str, verb: str, names: "Sequence[str]", log: str) -> "Set[str]":
+    """One transaction, to its end; the packages that it touched.
 
     Raises:
         AgentError: it failed, with what the package manager said last.
@@ -62,6 +62,7 @@ def transact(tool: str, verb: str, names: "Sequence[str]", log: str) -> None:
     if done.status != 0:
         _refuse_unknown(done)
         raise done.failure("{} could not {} {}".format(tool, verb, ", ".join(names)))
+    return set(ROW.findall(done.stdout)) | set(names)
 
 
 def make_cache(tool: str, repository: str, options: "Sequence[str]" = ()) -> None:

@@ -9,7 +9,7 @@ from fleet.agent.forecast import ABSENT, Forecast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Set
 
     from fleet.agent.host import Host
 
@@ -23,19 +23,24 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     if host.planning:
         with repositories.foreseen(host.forecast.repositories, host.contents.read) as options:
             touched = dnf.foreseen(tool, verb, names, options, sparing=host.looking and not options)
-    change = Change(verb, "{} {}".format(verb, ", ".join(names)))
-    change.steps = sorted(touched)
-    if touched - set(names):
-        change.summary += " and {} more".format(len(touched - set(names)))
-    pair = ("absent", "installed") if verb == "install" else ("installed", "absent")
-    change.diff = diff.cut("".join(diff.of_value(name, *pair) for name in sorted(touched)))
+    change = Change(verb, "")
+    _tell(change, names, touched)
     return change
 
 
-def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
-    """The transaction."""
+def _tell(change: Change, names: "List[str]", touched: "Set[str]") -> None:
+    others = len(touched - set(names))
+    change.steps = sorted(touched)
+    change.summary = "{} {}{}".format(change.action, ", ".join(names), " and {} more".format(others) if others else "")
+    pair = ("absent", "installed") if change.action == "install" else ("installed", "absent")
+    change.diff = diff.cut("".join(diff.of_value(name, *pair) for name in change.steps))
+
+
+def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
+    """The transaction; what it brought beside is told as the plan told it."""
     log = os.path.join(host.state.prepare(), "transaction.log")
-    dnf.transact(dnf.command(host.facts), _verb(want), _differing(want, host), log)
+    names = _differing(want, host)
+    _tell(change, names, dnf.transact(dnf.command(host.facts), _verb(want), names, log))
     host.refresh("package")
     left = _differing(want, host)
     if left:  # yum calls a package that it does not find no failure

@@ -23,6 +23,7 @@ def test_installs_what_is_missing_in_one_transaction(session: Session, host: Fak
     assert plan["changes"][0]["summary"] == "install one, two and 1 more"
     assert [change["id"] for change in plan["changes"]] == ["package:present:there,one,two"]
     assert [result["status"] for result in results] == ["changed", "ok"]
+    assert [results[0][field] for field in ("summary", "diff")] == [plan["changes"][0][field] for field in ("summary", "diff")]
     transactions = [call for call in host.calls() if call[0] == "dnf" and "-y" in call]
     assert transactions == [["dnf", "--setopt=exit_on_lock=1", "-y", "install", "one", "two"]]
     assert sorted(host.state["installed"]) == ["dep", "one", "there", "two"]
