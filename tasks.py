@@ -26,12 +26,12 @@ HOSTS: Table = {
 }
 CONNECT: Table = {
     "inventory": ("", "Inventory file, instead of inventory/hosts.yml and the running lab's."),
-    "forks": (0, "How many hosts at a time (default: by the number of processors)."),
+    "forks": ("", "How many hosts at a time (default: by the number of processors)."),
     "json": (False, "One JSON document on standard output, at the end."),
     "host_key_policy": ("strict", "strict: known host keys only; accept-new: write an unknown one down at first sight."),
     "ask_pass": (False, "Ask for the SSH password (or set SKIFF_SSH_PASSWORD)."),
     "ask_become_pass": (False, "Ask for sudo's password (or set SKIFF_BECOME_PASSWORD)."),
-    "timeout": (3600.0, "Seconds that a host may take in all (default: 3600)."),
+    "timeout": ("3600", "Seconds that a host may take in all (default: 3600)."),
 }
 ROLES: Table = {
     "roles": ("", "Only these roles, separated by commas."),
@@ -75,6 +75,8 @@ def told() -> Iterator[None]:
         lines += [f"  -> {line}" for line in error.resolution.splitlines()]
         print("\n".join(lines), file=sys.stderr)
         raise Exit(code=1 if isinstance(error, UsageError) else 2) from error
+    except KeyboardInterrupt as error:
+        raise Exit(code=130) from error
 
 
 def end(status: int) -> None:
@@ -187,16 +189,17 @@ def demo(_: Context, keep: bool) -> None:
         tour.run(keep, print)
 
 
-@skiff_task({"count": (1, "How many hosts (default: 1)."), "el": (9, "Their look: release 7, 8, 9 or 10 (default: 9).")}, LAB)
-def lab_up(_: Context, count: int, el: int, name: str) -> None:
+@skiff_task({"count": ("1", "How many hosts (default: 1)."), "el": ("9", "Their look: release 7, 8, 9 or 10 (default: 9).")}, LAB)
+def lab_up(_: Context, count: str, el: str, name: str) -> None:
     """Boot real systemd hosts on this machine, and write their inventory (group lab).
 
     Example: ./inv lab.up --count 2 --el 9
     """
     with told():
         from fleet.lab import Lab
+        from fleet.number import whole
 
-        show_lab(Lab(name).up(count, el=el, report=print))
+        show_lab(Lab(name).up(whole("--count", count, 1), el=whole("--el", el, 7), report=print))
 
 
 @skiff_task(LAB)

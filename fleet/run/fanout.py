@@ -5,6 +5,7 @@ The first Ctrl-C lets each host finish the resource in hand; the second ends at 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -42,16 +43,20 @@ class Fanout:
 
     def run(self, hosts: Sequence[Host], executor: Executor) -> List[HostOutcome]:
         """The outcomes, in the order of the hosts."""
-        for listener in self._listeners:
-            listener.begin(self._job.run, [host.name for host in hosts])
         before = self._catch_interrupts()
         try:
+            for listener in self._listeners:
+                listener.begin(self._job.run, [host.name for host in hosts])
             outcomes = self._collect(hosts, executor)
+            for listener in self._listeners:
+                listener.end(outcomes, self.stopping.is_set())
+        except BaseException:
+            # A listener's fault: nobody would see what the hosts that are still at work do.
+            self.stopping.set()
+            raise
         finally:
             if before is not None:
                 signal.signal(signal.SIGINT, before)
-        for listener in self._listeners:
-            listener.end(outcomes, self.stopping.is_set())
         return outcomes
 
     def _collect(self, hosts: Sequence[Host], executor: Executor) -> List[HostOutcome]:
@@ -83,11 +88,17 @@ class Fanout:
         # Straight to the descriptor: the handler may stand in the middle of a write to the stream.
         if self.stopping.is_set():
             # The agents see their connection end, finish what they have in hand and record it.
-            os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + b"\nended at once; the next run continues from here\n")
+            say((SHOW_CURSOR if os.isatty(2) else b"") + b"\nended at once; the next run continues from here\n")
             os._exit(130)
         self.stopping.set()
-        os.write(2, b"\ninterrupted: each host finishes the resource in hand; again to end at once\n")
+        say(b"\ninterrupted: each host finishes the resource in hand; again to end at once\n")
         self._items.put(INTERRUPT)
+
+
+def say(text: bytes) -> None:
+    """Words on standard error, if somebody still reads it."""
+    with contextlib.suppress(OSError):
+        os.write(2, text)
 
 
 def ended(name: str, future: Future[HostOutcome]) -> HostOutcome:

@@ -18,6 +18,7 @@ from fleet.inventory.load import inventory_files, read_inventory
 from fleet.inventory.model import Host, Inventory
 from fleet.inventory.patterns import select
 from fleet.inventory.settings import CONNECTION_KEYS
+from fleet.number import whole
 from fleet.progress.document import Document
 from fleet.progress.lines import Lines
 from fleet.progress.output import write_error, write_line
@@ -46,12 +47,12 @@ class Options:
     settings: Sequence[str] = ()
     inventory: str = ""
     diff: bool = False
-    forks: int = 0
+    forks: str = ""
     json: bool = False
     host_key_policy: str = "strict"
     ask_pass: bool = False
     ask_become_pass: bool = False
-    timeout: float = 3600.0
+    timeout: str = "3600"
 
 
 def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ...] = ()) -> Tuple[List[HostOutcome], int]:
@@ -75,7 +76,7 @@ def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ..
         inputs=built.inputs(chosen),
         questions=questions,
         diff=options.diff,
-        timeout=options.timeout,
+        timeout=int(options.timeout),
         become_password=secret("SKIFF_BECOME_PASSWORD", options.ask_become_pass, "sudo password: "),
     )
     connector = Connector(secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy)
@@ -86,8 +87,10 @@ def execute(
     task: str, job: Job, hosts: Sequence[Host], connector: Connector, options: Options, quiet: bool
 ) -> Tuple[List[HostOutcome], int]:
     """The run itself, shown as the options ask."""
-    fanout = Fanout(job, connector, [Record(task), *shown(job, options, quiet)])
-    executor: Executor = ThreadPoolExecutor(min(options.forks or default_forks(), len(hosts)), thread_name_prefix="host")
+    fanout = Fanout(job, connector, [Record(task, who=job.who), *shown(job, options, quiet)])
+    executor: Executor = ThreadPoolExecutor(
+        min(int(options.forks) if options.forks else default_forks(), len(hosts)), thread_name_prefix="host"
+    )
     with executor:
         outcomes = fanout.run(hosts, executor)
     return outcomes, exit_status(outcomes, fanout.stopping.is_set())
@@ -118,10 +121,9 @@ def check_options(options: Options) -> None:
         raise UsageError("--hosts is missing", resolution="name hosts or groups, for instance --hosts web1,db or --hosts all")
     if options.host_key_policy not in POLICIES:
         raise UsageError(f"--host-key-policy: should be one of {', '.join(POLICIES)}, not {options.host_key_policy!r}")
-    if options.forks < 0:
-        raise UsageError(f"--forks: should be at least 1, not {options.forks}")
-    if options.timeout <= 0:
-        raise UsageError(f"--timeout: should be more than 0 seconds, not {options.timeout:g}")
+    whole("--timeout", options.timeout, 1)
+    if options.forks:
+        whole("--forks", options.forks, 1)
 
 
 def open_inventory(options: Options) -> Inventory:
@@ -169,5 +171,16 @@ def variables_of(extra: Dict[str, Entry]) -> List[Tuple[str, Entry]]:
 
 
 def secret(variable: str, ask: bool, prompt: str) -> Optional[str]:
-    """A password, from the terminal if asked for, or from the environment."""
-    return getpass.getpass(prompt) if ask else os.environ.get(variable)
+    """A password, from the terminal if asked for, or from the environment, where an empty one is none.
+
+    Raises:
+        UsageError: there is no terminal to ask on.
+    """
+    if not ask:
+        return os.environ.get(variable) or None
+    try:
+        # Checked first: without a terminal getpass would read from stdin, and show what is typed.
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        return getpass.getpass(prompt)
+    except (OSError, EOFError) as error:
+        raise UsageError(f"there is no terminal to ask for the {prompt.rstrip(': ')} on", "", f"set {variable} instead") from error

@@ -336,6 +336,24 @@ def test_what_cannot_be_connected_with_is_an_unreachable_host() -> None:
     assert (outcome.state, outcome.faults[0].brief) == ("unreachable", "known hosts cannot be read")
 
 
+def test_a_listener_that_fails_leaves_no_host_at_work_unseen() -> None:
+    stopped: List[str] = []
+
+    def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        if message["type"] == "stop":
+            stopped.append("h")
+            return [done(interrupted=True)]
+        return [plan("a")]
+
+    def act(event: Event) -> None:
+        if event.kind == "plan":
+            raise OSError("no room on this machine")
+
+    with pytest.raises(OSError, match="no room"), ThreadPoolExecutor(1) as executor:
+        Fanout(job(), lambda *_: agent(script), [Heard(act)]).run(hosts("h"), executor)
+    assert stopped == ["h"]
+
+
 @pytest.mark.parametrize(
     ("states", "interrupted", "status"),
     [

@@ -11,6 +11,7 @@ import pytest
 from invoke.collection import Collection
 
 import tasks
+from fleet.run.task import secret
 
 ROOT = Path(__file__).resolve().parents[3]
 WATCH = """\
@@ -26,7 +27,7 @@ Program(name="invoke", binary="invoke").run(["invoke", "--search-root", %r, *sys
 
 def invoke(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-c", WATCH % str(ROOT), *words]
-    return subprocess.run(argv, capture_output=True, text=True, cwd="/", env={**os.environ, **environment})
+    return subprocess.run(argv, capture_output=True, text=True, cwd="/", env={**os.environ, **environment}, start_new_session=True)
 
 
 def every_task(collection: Collection = tasks.ns, prefix: str = "") -> Iterator[Tuple[str, object]]:
@@ -82,10 +83,14 @@ USAGE: List[Tuple[List[str], str]] = [
     (["provision", "--hosts", "localhost", "--set", "firewalld=1"], "--set firewalld: should be a string, not 1"),
     (["provision", "--hosts", "localhost", "--set", "firewalld=[x"], "--set firewalld: is not YAML"),
     (["provision", "--hosts", "localhost", "--host-key-policy", "off"], "--host-key-policy: should be one of strict, accept-new"),
-    (["provision", "--hosts", "localhost", "--forks", "-1"], "--forks: should be at least 1"),
-    (["provision", "--hosts", "localhost", "--timeout", "0"], "--timeout: should be more than 0 seconds"),
+    (["provision", "--hosts", "localhost", "--forks", "-1"], "--forks: should be a whole number of at least 1, not '-1'"),
+    (["provision", "--hosts", "localhost", "--forks", "many"], "--forks: should be a whole number of at least 1, not 'many'"),
+    (["facts", "--hosts", "root@127.0.0.1:1", "--timeout", "nan"], "--timeout: should be a whole number of at least 1, not 'nan'"),
+    (["lab.up", "--count", "some"], "--count: should be a whole number of at least 1, not 'some'"),
+    (["facts", "--hosts", "root@127.0.0.1:1", "--ask-pass"], "there is no terminal to ask for the SSH password on"),
+    (["provision", "--hosts", "localhost", "--timeout", "0"], "--timeout: should be a whole number of at least 1, not '0'"),
     (["plan", "--hosts", "localhost", "--role-path", "/nowhere"], "--role-path: /nowhere is no directory"),
-    (["facts", "--hosts", "localhost", "--inventory", "/nowhere.yml"], "/nowhere.yml: cannot be read"),
+    (["facts", "--hosts", "localhost", "--inventory", "/nowhere.yml"], "nowhere.yml: cannot be read"),
     (["provision", "--hosst", "x"], "--hosst"),
 ]
 
@@ -106,6 +111,19 @@ def test_unreachable_hosts_alone_give_status_3_and_json_on_standard_output(tmp_p
     (host,) = json.loads(done.stdout)["hosts"].values()
     assert host["state"] == "unreachable"
     assert "127.0.0.1 port 1 refuses connections" in host["faults"][0]["brief"]
+
+
+def test_ctrl_c_before_the_run_gives_status_130(tmp_path: Path) -> None:
+    (tmp_path / "loud").mkdir()
+    (tmp_path / "loud" / "role.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = invoke("plan", "--hosts", "root@127.0.0.1:1", "--role-path", str(tmp_path), XDG_STATE_HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_password_in_the_environment_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIFF_BECOME_PASSWORD", "")
+    assert secret("SKIFF_BECOME_PASSWORD", False, "") is None
 
 
 def test_a_reader_that_leaves_ends_no_run(tmp_path: Path) -> None:
