@@ -1,10 +1,4 @@
-"""The run record: every event of a run as a line of JSON.
-
-    <state>/skiff/runs/<run>.jsonl   0600; the first line names the run and its hosts, the last one sums it up
-    <state>/skiff/runs/last.json     the last run's summary
-
-<state> is XDG_STATE_HOME, or ~/.local/state.
-"""
+"""The run record, written as the run goes: every event as a line of JSON. `fleet.record_files` draws the directory."""
 
 from __future__ import annotations
 
@@ -16,22 +10,21 @@ import time
 from pathlib import Path
 from typing import IO, Any, Dict, List, Optional
 
+from fleet import record_files
 from fleet.errors import UsageError
 from fleet.events import Event, HostOutcome
 
-
-def runs_directory() -> Path:
-    """Where run records are kept."""
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "skiff" / "runs"
+# Events of their own hold these, but for a plan that no agent made.
+TOLD_BEFORE = ("results", "checks")
 
 
 class Record:
-    """A listener that writes the run record as the run goes."""
+    """A listener that writes the run record. `who` runs it."""
 
-    def __init__(self, task: str, directory: Optional[Path] = None) -> None:
+    def __init__(self, task: str, directory: Optional[Path] = None, who: str = "") -> None:
         self._task = task
-        self._directory = directory or runs_directory()
+        self._who = who
+        self._directory = directory or record_files.runs_directory()
         self._stream: Optional[IO[str]] = None
         self._run = ""
 
@@ -39,19 +32,27 @@ class Record:
         """Opens the file."""
         self._run = run
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._directory / f"{run}.jsonl", os.O_WRONLY | os.O_CREAT, 0o600)
+            record_files.prepare(self._directory)
+            path = self._directory / (run + record_files.SUFFIX)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise UsageError(
                 f"the run record cannot be written to {self._directory}: {error.strerror}",
                 resolution="set XDG_STATE_HOME to a directory of yours",
             ) from error
+        record_files.hold(descriptor)
         self._stream = os.fdopen(descriptor, "w", encoding="utf-8")
-        self._write({"kind": "begin", "run": run, "task": self._task, "at": time.time(), "hosts": hosts})
+        opening = {"kind": "begin", "run": run, "task": self._task, "who": self._who, "at": time.time(), "hosts": hosts}
+        self._write(opening)
+        with contextlib.suppress(OSError):
+            record_files.prune(self._directory)
 
     def hear(self, event: Event) -> None:
         """Writes one line."""
-        self._write({"kind": event.kind, "host": event.host, "at": event.at, **event.data})
+        left_out = TOLD_BEFORE if event.kind == "finished" else ()
+        data = {key: value for key, value in event.data.items() if key not in left_out}
+        # Last, for the host wrote the data: it speaks for no other host.
+        self._write({**data, "kind": event.kind, "host": event.host, "at": event.at})
 
     def end(self, outcomes: List[HostOutcome], interrupted: bool) -> None:
         """Sums up and closes."""
@@ -67,26 +68,41 @@ class Record:
             },
         }
         self._write(summary)
-        if self._stream is not None:
+        if self._stream is None:
+            return
+        try:
             self._stream.close()
             self._replace_last(summary)
+        except OSError as error:
+            self._give_up(error)
 
     def _replace_last(self, summary: Dict[str, Any]) -> None:
         aside = self._directory / f".last-{self._run}"
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(summary, stream)
-        aside.rename(self._directory / "last.json")
+        try:
+            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                json.dump(summary, stream)
+            aside.rename(self._directory / "last.json")
+        except OSError:
+            with contextlib.suppress(OSError):
+                aside.unlink()
+            raise
 
     def _write(self, line: Dict[str, Any]) -> None:
         if self._stream is None:
             return
         try:
-            self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            # ASCII: a host may send what is no text in UTF-8, such as half a surrogate pair.
+            self._stream.write(json.dumps(line) + "\n")
             self._stream.flush()
         except OSError as error:
-            # The hosts matter more than their record.
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        # The hosts matter more than their record.
+        stream, self._stream = self._stream, None
+        with contextlib.suppress(OSError):
             sys.stderr.write(f"the run record ends here: {error.strerror}\n")
-            stream, self._stream = self._stream, None
+        if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
