@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
 PATHS = "/var/lib", "/opt"
+PYTHON = re.compile(r"(python3|platform-python)(\.\d+)?$")
 COMPAT = "X-Skiff=compat"
 UNIT_FOLDERS = "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"
 
@@ -74,10 +75,10 @@ def _pythons() -> "List[Dict[str, Any]]":
     found, asked = {own: [str(part) for part in sys.version_info[:3]]}, {}
     paths = {own: sys.executable}
     for folder in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/libexec"]:
-        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        for name in sorted(filter(PYTHON.match, os.listdir(folder))) if os.path.isdir(folder) else ():
             path = os.path.join(folder, name)
             real = os.path.realpath(path)
-            if real not in paths and re.match(r"(python3|platform-python)(\.\d+)?$", name) and os.access(path, os.X_OK):
+            if real not in paths and os.access(path, os.X_OK):
                 paths[real] = path
                 asked[real] = _ask_version(path)
     for real, child in asked.items():
