@@ -22,6 +22,11 @@ def is_passing(error: BaseException) -> bool:
         return any(isinstance(each, ConnectionRefusedError) for each in error.errors.values())
     if isinstance(error, (ConnectionRefusedError, ConnectionResetError, BrokenPipeError, EOFError)):
         return True
+    return no_banner(error) and not isinstance(error.__context__, socket.timeout)
+
+
+def no_banner(error: BaseException) -> bool:
+    """Whether the connection stood, and no SSH server spoke."""
     return isinstance(error, paramiko.SSHException) and "banner" in str(error).lower()
 
 
@@ -58,5 +63,11 @@ def explain(error: BaseException, host: Host, user: str, timeout: float) -> Unre
             f"{where} closed the connection before SSH began",
             str(error),
             "sshd may be at its limit (MaxStartups), or something else listens there",
+        )
+    if no_banner(error):
+        return UnreachableError(
+            f"{where} accepts connections, but no SSH server answers there",
+            str(error),
+            "see the port, and that sshd is not stopped",
         )
     return UnreachableError(f"{where} cannot be reached: {str(error) or type(error).__name__}")

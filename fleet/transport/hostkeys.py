@@ -51,19 +51,40 @@ class KnownHosts:
         return [] if found is None else [(kind, found[kind]) for kind in found]
 
     def accept(self, name: str, key: paramiko.PKey) -> None:
-        """Adds a key, in memory and to the file, in one write."""
-        line = f"{name} {key.get_name()} {key.get_base64()}\n".encode()
+        """Adds a key, in memory and to the file; one that another thread has just accepted is not written again.
+
+        Raises:
+            BadHostKeyException: another thread was shown another key.
+            UnreachableError: the key cannot be written down.
+        """
         with self._lock:
-            self._keys.add(name, key.get_name(), key)
-            self.files[0].parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.files[0], os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            found = self._keys.lookup(name)
+            if found is not None:
+                accepted = next(iter(found.values()))
+                if accepted != key:
+                    raise paramiko.BadHostKeyException(name, key, accepted)
+                return
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                end = os.fstat(descriptor).st_size
-                broken_line = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
-                os.write(descriptor, b"\n" + line if broken_line else line)
-            finally:
-                os.close(descriptor)
+                append(self.files[0], f"{name} {key.get_name()} {key.get_base64()}\n".encode())
+            except OSError as error:
+                raise UnreachableError(
+                    f"the host key of {name} cannot be written to {self.files[0]}: {error.strerror}",
+                    resolution="name a file of yours with known_hosts in the inventory",
+                ) from error
+            self._keys.add(name, key.get_name(), key)
+
+
+def append(file: Path, line: bytes) -> None:
+    """Adds a line to a file in one write, below what another run may be adding to it."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        end = os.fstat(descriptor).st_size
+        broken_line = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
+        os.write(descriptor, b"\n" + line if broken_line else line)
+    finally:
+        os.close(descriptor)
 
 
 class Policy(paramiko.MissingHostKeyPolicy):

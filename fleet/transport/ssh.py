@@ -8,7 +8,7 @@ import os
 import random
 import select
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional
 
 import fabric
@@ -37,7 +37,7 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 class Login:
     """How to authenticate and how long to wait. `password` also opens an encrypted key."""
 
-    password: Optional[str] = None
+    password: Optional[str] = field(default=None, repr=False)
     connect_timeout: int = 10
     banner_timeout: int = 20
     auth_timeout: int = 30
@@ -134,13 +134,13 @@ class SshTransport:
             connect_kwargs=self._options(),
         )
         self.user = self._connection.user
-        self._connection.connect_kwargs["key_filename"] = self._keys()
         for hop in self._hops():
+            hop.connect_kwargs["key_filename"] = self._keys(hop)
             self._check_keys(hop)
         try:
             self._connection.open()
         except paramiko.BadHostKeyException as error:
-            raise changed(entry_name(self._connection.host, self._connection.port), self._known.files, error) from error
+            raise changed(self._shown_by(error), self._known.files, error) from error
         transport = self._connection.transport
         transport.set_keepalive(KEEPALIVE)
         if isinstance(transport.sock, socket.socket):
@@ -158,9 +158,14 @@ class SshTransport:
             options["password"] = self._login.password
         return options
 
-    def _keys(self) -> List[str]:
+    def _shown_by(self, error: paramiko.BadHostKeyException) -> str:
+        """The name in known_hosts files of the one whose key is wrong: the host, or a jump host before it."""
+        names = {hop.host: entry_name(hop.host, hop.port) for hop in self._hops()}
+        return names.get(error.hostname, error.hostname)
+
+    def _keys(self, hop: Any) -> List[str]:
         """The keys to try; one of ~/.ssh/config that is not there is passed over, as OpenSSH does."""
-        named = self._connection.connect_kwargs.get("key_filename", [])
+        named = hop.connect_kwargs.get("key_filename", [])
         return [name for name in named if name == str(self._host.identity_file) or os.path.exists(os.path.expanduser(name))]
 
     def _hops(self) -> List[Any]:

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Dict, List, Optional
 
+import fabric
 import paramiko
 import pytest
 from paramiko.ssh_exception import NoValidConnectionsError, PasswordRequiredException
@@ -99,6 +100,29 @@ def test_an_accepted_key_is_written_down_once_and_known_from_then_on(tmp_path: P
     file.write_bytes(file.read_bytes().rstrip(b"\n"))
     known.accept("10.0.0.2", OTHER)
     assert len(file.read_text().splitlines()) == 2
+
+
+def test_two_threads_that_meet_a_host_write_its_key_once_and_refuse_a_second_one(tmp_path: Path) -> None:
+    known = KnownHosts([tmp_path / "known"], "accept-new")
+    for _ in range(2):
+        Policy(known, 22).missing_host_key(paramiko.SSHClient(), "10.0.0.1", KEY)
+    assert len((tmp_path / "known").read_text().splitlines()) == 1
+    with pytest.raises(paramiko.BadHostKeyException):
+        Policy(known, 22).missing_host_key(paramiko.SSHClient(), "10.0.0.1", OTHER)
+
+
+def test_a_key_that_cannot_be_written_down_is_not_accepted(tmp_path: Path) -> None:
+    (tmp_path / "known").write_text("")
+    known = KnownHosts([tmp_path / "known" / "below"], "accept-new")
+    with pytest.raises(
+        UnreachableError, match=r"the host key of 10\.0\.0\.1 cannot be written to .*below: (Not a dir|File exists)"
+    ):
+        known.accept("10.0.0.1", KEY)
+    assert known.of_host("10.0.0.1") == []
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "secret" not in repr(Login("secret"))
 
 
 def test_a_changed_key_is_told_loudly() -> None:
@@ -196,6 +220,29 @@ def test_a_connect_is_tried_again_with_a_growing_jittered_delay() -> None:
     bounds = [(0.2, 0.6), (0.4, 1.2), (0.8, 2.4)]
     assert all(low <= wait <= high for wait, (low, high) in zip(waits, bounds))
     assert len(waits) == len(bounds)
+
+
+def test_a_host_that_accepts_and_says_nothing_is_waited_for_once(tmp_path: Path) -> None:
+    silent = socket.create_server(("127.0.0.1", 0))
+    waits: List[float] = []
+    host = Host("h", "127.0.0.1", port=silent.getsockname()[1], user="me")
+    login = Login("secret", banner_timeout=1)
+    mute = SshTransport(host, login, login.config(), KnownHosts([], "strict"), lambda seconds: waits.append(seconds) is not None)
+    before = (threading.active_count(), len(os.listdir("/proc/self/fd")))
+    with silent, pytest.raises(UnreachableError, match="accepts connections, but no SSH server answers there"):
+        mute.connect()
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(5)
+    assert waits == []
+    assert (threading.active_count(), len(os.listdir("/proc/self/fd")) + 1) == before
+
+
+def test_a_changed_key_is_told_of_the_jump_host_that_showed_it() -> None:
+    through = transport(22, [])
+    through._connection = fabric.Connection("10.0.0.9", gateway=fabric.Connection("10.0.0.8", port=2222))
+    assert through._shown_by(paramiko.BadHostKeyException("10.0.0.8", OTHER, KEY)) == "[10.0.0.8]:2222"
+    assert through._shown_by(paramiko.BadHostKeyException("10.0.0.9", OTHER, KEY)) == "10.0.0.9"
 
 
 def test_a_refused_connect_gives_up_when_the_run_is_interrupted() -> None:
