@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Collection, Dict, List, NoReturn, Optional
+from typing import Any, Collection, Dict, Iterator, List, NoReturn, Optional, Tuple
 
 import yaml
 
 from fleet.errors import UsageError
+from fleet.inventory import nodes
 
 DEEPEST = 40
+MOST = 300_000
+LONGEST = 60
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Entry:
     file: Optional[Path]
     line: int
     key: str
+    # From an Ansible inventory, where a name that no role declares is somebody else's.
+    foreign: bool = False
 
     @property
     def place(self) -> str:
@@ -40,6 +45,15 @@ class Entry:
         if isinstance(self.value, list):
             return [entry.plain() for entry in self.value]
         return self.value
+
+    def refuse_unreadable(self) -> None:
+        """Refuses what only Ansible could read: a vaulted value, a template in an Ansible inventory."""
+        if isinstance(self.value, nodes.Vaulted):
+            self.refuse("is encrypted by ansible-vault", "Skiff reads no vault: set the value elsewhere, for instance by --set")
+        if self.foreign and isinstance(self.value, str) and ("{{" in self.value or "{%" in self.value):
+            self.refuse("is a template", "Skiff evaluates no template of an inventory: write the value itself")
+        for entry in self.value.values() if isinstance(self.value, dict) else self.value if isinstance(self.value, list) else ():
+            replace(entry, foreign=self.foreign).refuse_unreadable()
 
     def mapping(self, known: Optional[Collection[str]] = None) -> Dict[str, Entry]:
         """The entries by key; nothing counts as an empty mapping. With `known`, any other key is refused."""
@@ -75,13 +89,16 @@ def shown(file: Path) -> Path:
 
 def kind(value: object) -> str:
     """A value's type in YAML's words, with the value where it is short enough to show."""
+    if isinstance(value, nodes.Vaulted):
+        return "a value encrypted by ansible-vault"
     names = {dict: "a mapping", list: "a list", str: "the string", bool: "the boolean", int: "the integer", float: "the number"}
     if value is None:
         return "nothing"
     name = names.get(type(value), f"a {type(value).__name__}")
     if isinstance(value, (dict, list)):
         return name
-    return f"{name} {str(value).lower() if isinstance(value, bool) else repr(value)}"
+    said = str(value).lower() if isinstance(value, bool) else repr(value)
+    return f"{name} {said if len(said) <= LONGEST else said[:LONGEST] + '...'}"
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
@@ -98,11 +115,19 @@ def load(path: Path) -> Entry:
     Raises:
         UsageError: it cannot be read, is no YAML, or holds a key twice.
     """
+    return parse(read(path), path)
+
+
+def read(path: Path) -> str:
+    """A file's text.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    return parse(text, path)
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{shown(path)}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def parse(text: str, file: Optional[Path] = None, key: str = "") -> Entry:
@@ -111,42 +136,76 @@ def parse(text: str, file: Optional[Path] = None, key: str = "") -> Entry:
     Raises:
         UsageError: it is no YAML, or holds a key twice.
     """
-    loader = yaml.SafeLoader(text)
+    at = Entry(None, file, 1, key)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UsageError(f"{replace(at, line=line).place}: is not YAML: it holds {chr(error.character)!r}") from error
     try:
         node = loader.get_single_node()
-        if node is None:
-            return Entry(None, file, 1, key)
-        return convert(loader, node, file, key, 0)
+        return at if node is None else Converter(loader, file).entry(node, key, 0)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UsageError(f"{Entry(None, file, line, key).place}: is not YAML: {error.problem}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"{Entry(None, file, 1, key).place}: is not YAML: {error}") from error
+        mark = error.problem_mark or error.context_mark
+        said = f"{error.context}, {error.problem}" if (error.context or "").startswith("expected") else error.problem
+        raise UsageError(f"{replace(at, line=mark.line + 1 if mark else 1).place}: is not YAML: {said}") from error
+    except RecursionError as error:
+        raise UsageError(f"{at.place}: is nested more than {DEEPEST} deep") from error
     finally:
         loader.dispose()
 
 
-def convert(loader: yaml.SafeLoader, node: yaml.Node, file: Optional[Path], key: str, depth: int) -> Entry:
-    """A node of PyYAML's tree as an entry."""
-    line = node.start_mark.line + 1
-    here = Entry(None, file, line, key)
-    if depth > DEEPEST:
-        here.refuse(f"is nested more than {DEEPEST} deep")
-    if isinstance(node, yaml.SequenceNode):
-        items = [convert(loader, child, file, f"{key}[{number}]", depth + 1) for number, child in enumerate(node.value)]
-        return Entry(items, file, line, key)
-    if not isinstance(node, yaml.MappingNode):
-        return Entry(loader.construct_object(node), file, line, key)
-    entries: Dict[str, Entry] = {}
-    for name_node, value_node in node.value:
-        # Names such as 1, on or 2001-01-01 are meant as they are written.
-        name = name_node.value if isinstance(name_node, yaml.ScalarNode) else None
-        path = f"{key}.{name}" if key else str(name)
-        at = Entry(None, file, name_node.start_mark.line + 1, path)
-        if name is None:
-            at.refuse("a key should be a plain word")
-        if name in entries:
-            at.refuse(f"is given twice; the first is on line {entries[name].line}")
-        value = convert(loader, value_node, file, path, depth + 1)
-        entries[name] = Entry(value.value, file, at.line, path)
-    return Entry(entries, file, line, key)
+class Converter:
+    """Turns PyYAML's tree into entries; counts them, for aliases make much out of little."""
+
+    def __init__(self, loader: yaml.SafeLoader, file: Optional[Path]) -> None:
+        self._loader = loader
+        self._file = file
+        self._left = MOST
+
+    def entry(self, node: yaml.Node, key: str, depth: int) -> Entry:
+        """A node as an entry."""
+        here = Entry(None, self._file, node.start_mark.line + 1, key)
+        self._left -= 1
+        if self._left < 0:
+            here.refuse(f"the document holds more than {MOST} values", "aliases (*name) repeat all that their anchor holds")
+        if depth > DEEPEST:
+            here.refuse(f"is nested more than {DEEPEST} deep")
+        try:
+            if isinstance(node, yaml.ScalarNode):
+                return replace(here, value=nodes.scalar(self._loader, node))
+            nodes.refuse_tag(node)
+            if isinstance(node, yaml.SequenceNode):
+                items = [self.entry(child, f"{key}[{number}]", depth + 1) for number, child in enumerate(node.value)]
+                return replace(here, value=items)
+            assert isinstance(node, yaml.MappingNode)
+            return replace(here, value=self._mapping(node, key, depth))
+        except ValueError as error:
+            here.refuse(str(error))
+
+    def _mapping(self, node: yaml.MappingNode, key: str, depth: int) -> Dict[str, Entry]:
+        entries = {name: self._member(pair, key, depth) for name, pair in self._named(nodes.merged(node), key)}
+        mine: Dict[str, Entry] = {}
+        for name, pair in self._named(nodes.own(node), key):
+            if name in mine:
+                at = Entry(None, self._file, pair[0].start_mark.line + 1, joined(key, name))
+                at.refuse(f"is given twice; the first is on line {mine[name].line}")
+            mine[name] = self._member(pair, key, depth)
+        return {**entries, **mine}
+
+    def _named(self, pairs: List[nodes.Pair], key: str) -> Iterator[Tuple[str, nodes.Pair]]:
+        for pair in pairs:
+            if not isinstance(pair[0], yaml.ScalarNode):
+                Entry(None, self._file, pair[0].start_mark.line + 1, key).refuse("a key should be a plain word")
+            # Names such as 1, on or 2001-01-01 are meant as they are written.
+            yield pair[0].value, pair
+
+    def _member(self, pair: nodes.Pair, key: str, depth: int) -> Entry:
+        name, value = pair
+        found = self.entry(value, joined(key, name.value), depth + 1)
+        return replace(found, line=name.start_mark.line + 1)
+
+
+def joined(key: str, name: str) -> str:
+    """The key of a mapping's member."""
+    return f"{key}.{name}" if key else name

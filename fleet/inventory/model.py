@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from fleet.inventory import settings
 from fleet.inventory.document import Entry, suggestion
@@ -39,25 +40,57 @@ class Host:
 
 @dataclass
 class Group:
-    """A named set of hosts, with the groups below it."""
+    """A named set of hosts, with the groups below it.
+
+    `beside` holds what files beside an Ansible inventory set: all of it comes after all that the inventory itself says.
+    """
 
     name: str
     entry: Entry
     hosts: List[str] = field(default_factory=list)
     children: List[str] = field(default_factory=list)
     settings: Dict[str, Entry] = field(default_factory=dict)
+    beside: Dict[str, Entry] = field(default_factory=dict)
+    priority: int = 1
 
 
 class Inventory:
-    """All hosts and groups that were read.
+    """All hosts and groups that were read; `all` is a group like the others, and holds every host.
 
     Built by `fleet.inventory.load`, which has checked that every name is defined and no group holds itself.
     """
 
-    def __init__(self, hosts: Mapping[str, Settings], groups: Mapping[str, Group], everywhere: Settings) -> None:
+    def __init__(self, hosts: Mapping[str, Settings], groups: Mapping[str, Group], everywhere: Group) -> None:
         self._hosts = hosts
         self._groups = groups
         self._everywhere = everywhere
+        self.warnings: Sequence[str] = ()
+        # Each is worked out once: a fleet has thousands of hosts.
+        self._members: Dict[str, Set[str]] = {ALL: set(hosts)}
+        self._depths: Dict[str, int] = {}
+        self._of_host: Dict[str, List[Group]] = {name: [] for name in hosts}
+        for name in self._downward():
+            group = groups[name]
+            for child in group.children:
+                self._depths[child] = max(self._depths[child], self._depths[name] + 1)
+        for name in reversed(self._downward()):
+            self._members[name] = set(groups[name].hosts).union(*(self._members[child] for child in groups[name].children))
+        for group in sorted(groups.values(), key=lambda group: (self._depths[group.name], group.priority, group.name)):
+            for name in self._members[group.name]:
+                self._of_host[name].append(group)
+
+    def _downward(self) -> List[str]:
+        """The groups' names, each after all groups that hold it."""
+        holders = Counter(child for group in self._groups.values() for child in set(group.children))
+        ready = [name for name in self._groups if not holders[name]]
+        for name in ready:
+            self._depths.setdefault(name, 1)
+            for child in dict.fromkeys(self._groups[name].children):
+                self._depths.setdefault(child, 1)
+                holders[child] -= 1
+                if not holders[child]:
+                    ready.append(child)
+        return ready
 
     @property
     def names(self) -> List[str]:
@@ -65,57 +98,65 @@ class Inventory:
         return list(self._hosts)
 
     @property
-    def groups(self) -> List[str]:
-        """Every group's name."""
-        return list(self._groups)
+    def groups(self) -> Mapping[str, Group]:
+        """Every group by name, but for `all`."""
+        return self._groups
+
+    @property
+    def roots(self) -> List[str]:
+        """The names of the groups that no other group holds."""
+        return [name for name in self._groups if self._depths[name] == 1]
 
     def members(self, group: str) -> Set[str]:
         """The names of a group's hosts, with those of the groups below it."""
-        if group == ALL:
-            return set(self._hosts)
-        found = self._groups[group]
-        return set(found.hosts).union(*(self.members(child) for child in found.children))
+        return self._members[group]
 
     def groups_of(self, host: str) -> List[Group]:
-        """The groups that hold a host: those above before those below, siblings by name."""
-        holding = [group for name, group in self._groups.items() if host in self.members(name)]
-        return sorted(holding, key=lambda group: (self._depth(group.name), group.name))
+        """The groups that hold a host: those above before those below, siblings by priority and name."""
+        return self._of_host[host]
 
-    def _depth(self, name: str) -> int:
-        return max((1 + self._depth(group.name) for group in self._groups.values() if name in group.children), default=0)
+    def merged(self, name: str) -> Dict[str, Entry]:
+        """A host's settings under the names that the files use."""
+        merged = dict(self._everywhere.settings)
+        for group in self.groups_of(name):
+            merged.update(group.settings)
+        merged.update(self._everywhere.beside)
+        for group in self.groups_of(name):
+            merged.update(group.beside)
+        merged.update(self._hosts[name])
+        return merged
 
     def host(self, name: str, extra: Settings) -> Host:
         """A host of the inventory with its merged settings."""
-        merged = dict(self._everywhere)
-        for group in self.groups_of(name):
-            merged.update(group.settings)
-        merged.update(self._hosts[name])
-        return settle(name, {**merged, **extra})
+        return settle(name, self.merged(name), extra)
 
     def literal(self, name: str, address: str, port: Optional[int], user: Optional[str], extra: Settings) -> Host:
         """A host that stands in no file: what is given, over the settings of all hosts."""
         given = {"address": address, "port": port, "user": user}
         entries = {key: Entry(value, None, 0, f"{name}.{key}") for key, value in given.items() if value is not None}
-        return settle(name, {**self._everywhere, **entries, **extra})
+        common = {**self._everywhere.settings, **self._everywhere.beside}
+        return settle(name, common, {**entries, **extra})
 
     def variables(self) -> Iterator[Tuple[str, Entry]]:
         """Every role variable that is set anywhere, whether or not its host is chosen."""
-        for levels in ([self._everywhere], (g.settings for g in self._groups.values()), self._hosts.values()):
-            for level in levels:
-                yield from settings.split(level)[1].items()
+        groups = [self._everywhere, *self._groups.values()]
+        for level in (*(group.settings for group in groups), *(group.beside for group in groups), *self._hosts.values()):
+            yield from ((name, entry) for name, entry in level.items() if entry.foreign or name not in settings.CONNECTION_KEYS)
 
     def explain(self, name: str) -> str:
         """Help with a name that is neither a host nor a group; nothing where there are none."""
         return suggestion(name, {ALL, *self._hosts, *self._groups}) if self._hosts else ""
 
 
-def settle(name: str, merged: Settings) -> Host:
-    """A host from its merged settings.
+def settle(name: str, merged: Settings, extra: Settings) -> Host:
+    """A host from its merged settings and those of the command line.
 
     Raises:
         UsageError: a connection setting is of the wrong form.
     """
-    connection, variables = settings.split(merged)
+    given, variables = settings.split(merged)
+    over, more = settings.split(extra)
+    connection, variables = {**given, **over}, {**variables, **more}
     values = {key: entry.value for key, entry in connection.items()}
     return Host(
         name=name,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Set, Union
+from typing import Dict, List, Mapping, Optional, Set, Tuple
 
 from fleet.errors import UsageError
+from fleet.inventory.ansible.variables import refuse_redirection
 from fleet.inventory.document import Entry
 from fleet.inventory.model import ALL, Host, Inventory
 from fleet.inventory.settings import HOST_NAME, USER, is_address
@@ -63,7 +64,8 @@ def split_terms(text: str) -> List[str]:
     """The terms of a pattern: separated by commas, and by colons where a colon is not part of an address."""
     terms = []
     for word in map(str.strip, text.split(",")):
-        parts = [word] if is_literal(word) else re.split(r":(?![^\[]*\])", word)
+        whole = is_literal(word) or is_address(word.lstrip("!"))
+        parts = [word] if whole else re.split(r":(?![^\[]*\])", word)
         terms += [part.strip() for part in parts if part.strip()]
     return terms
 
@@ -88,8 +90,8 @@ def matching(inventory: Inventory, term: str) -> Set[str]:
     return found
 
 
-def select(inventory: Inventory, pattern: str, extra: Mapping[str, Entry]) -> List[Host]:
-    """The hosts that a pattern names, each once, in the order of the inventory; addresses after them.
+def choose(inventory: Inventory, pattern: str) -> Tuple[List[str], Dict[str, Optional[Literal]]]:
+    """The inventory's hosts that a pattern names, each once, in the order of the inventory; and those that stand in none.
 
     Raises:
         UsageError: a term matches nothing, or nothing is left.
@@ -98,13 +100,14 @@ def select(inventory: Inventory, pattern: str, extra: Mapping[str, Entry]) -> Li
     if not terms:
         raise UsageError("--hosts: is empty", resolution="name hosts or groups, or write all")
     chosen: Set[str] = set()
-    literals: Dict[str, Union[Literal, None]] = {}
+    literals: Dict[str, Optional[Literal]] = {}
     if all(term.startswith("!") for term in terms):
         chosen = set(inventory.names)
     for term in terms:
         if term.startswith("!"):
             continue
-        if is_literal(term):
+        # A host may have its address as its name.
+        if is_literal(term) and term not in inventory.names:
             literals[term] = parse_literal(term)
         elif term == LOCAL and LOCAL not in inventory.names:
             literals[term] = None
@@ -113,10 +116,25 @@ def select(inventory: Inventory, pattern: str, extra: Mapping[str, Entry]) -> Li
     for term in terms:
         if term.startswith("!"):
             chosen -= matching(inventory, term[1:])
-    hosts = [inventory.host(name, extra) for name in inventory.names if name in chosen]
-    hosts += [outsider(inventory, name, literal, extra) for name, literal in literals.items()]
-    if not hosts:
+    names = [name for name in inventory.names if name in chosen]
+    if not names and not literals:
         raise UsageError(f"--hosts: {pattern!r} leaves no host", resolution="" if inventory.names else EMPTY)
+    return names, literals
+
+
+def select(inventory: Inventory, pattern: str, extra: Mapping[str, Entry]) -> List[Host]:
+    """The hosts that a pattern names, ready to be connected to; addresses after those of the inventory.
+
+    Raises:
+        UsageError: a term matches nothing, nothing is left, or a host's settings cannot be followed.
+    """
+    names, literals = choose(inventory, pattern)
+    if "address" in extra and len(names) + len(literals) > 1:
+        extra["address"].refuse("an address belongs to one host", "name that host alone by --hosts")
+    hosts = [inventory.host(name, extra) for name in names]
+    hosts += [outsider(inventory, name, literal, extra) for name, literal in literals.items()]
+    for host in hosts:
+        refuse_redirection(host.variables)
     return hosts
 
 

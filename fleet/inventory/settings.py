@@ -7,20 +7,22 @@ import re
 from pathlib import Path
 from typing import Dict, Mapping, Tuple
 
+from fleet.inventory.ansible import variables
 from fleet.inventory.document import Entry, kind
 
 CONNECTION_KEYS = ("address", "port", "user", "identity_file", "known_hosts", "become", "connection")
 CONNECTIONS = ("ssh", "local")
 NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?\Z")
-USER = re.compile(r"[^\s:@/-][^\s:@/]*\Z")
+USER = re.compile(r"[^\s:@/\x00-\x1f\x7f-][^\s:@/\x00-\x1f\x7f]*\Z")
 
 Settings = Mapping[str, Entry]
 
 
 def check_name(name: str, entry: Entry, what: str) -> None:
     """Refuses a host's or group's name that a pattern could not name."""
-    if not NAME.match(name):
+    if not NAME.match(name) and not (what == "host" and is_address(name)):
         entry.refuse(f"{name!r} is no name for a {what}", "use letters, digits, dots, dashes and underscores")
 
 
@@ -35,7 +37,9 @@ def is_address(text: str) -> bool:
 
 def check_address(entry: Entry) -> None:
     """Refuses what is neither an IP address nor a host's name."""
-    text = entry.string()
+    if not isinstance(entry.value, str):
+        entry.refuse(f"should be an IP address or a host's name, not {kind(entry.value)}", "put an IPv6 address in quotes")
+    text = entry.value
     # All digits and dots reads as an IPv4 address with a slip in it, although the name service's grammar allows it.
     if not is_address(text) and (re.fullmatch(r"[0-9.]+", text) or not HOST_NAME.match(text)):
         entry.refuse(f"{text!r} is neither an IP address nor a host's name", "the port has a key of its own: port")
@@ -57,7 +61,9 @@ def check_connection(name: str, entry: Entry) -> None:
         if not USER.match(entry.string()):
             entry.refuse(f"{entry.value!r} is no user's name")
     elif name in ("identity_file", "known_hosts"):
-        entry.string()
+        if not entry.string() or CONTROL.search(entry.value):
+            entry.refuse(f"{entry.value!r} is no file's name")
+        path_of(entry)
     elif name == "become":
         if not isinstance(entry.value, bool):
             entry.refuse(f"should be true or false, not {kind(entry.value)}")
@@ -71,13 +77,17 @@ def split(settings: Settings) -> Tuple[Dict[str, Entry], Dict[str, Entry]]:
     Raises:
         UsageError: a connection setting is of the wrong form.
     """
-    connection = {name: entry for name, entry in settings.items() if name in CONNECTION_KEYS}
+    connection = {name: entry for name, entry in settings.items() if name in CONNECTION_KEYS and not entry.foreign}
+    connection.update(variables.connection(settings))
     for name, entry in connection.items():
         check_connection(name, entry)
-    return connection, {name: entry for name, entry in settings.items() if name not in CONNECTION_KEYS}
+    return connection, {name: entry for name, entry in settings.items() if name not in CONNECTION_KEYS or entry.foreign}
 
 
 def path_of(entry: Entry) -> Path:
-    """The file that a setting names, relative to the file that holds the setting."""
-    path = Path(str(entry.value)).expanduser()
-    return path if path.is_absolute() or entry.file is None else entry.file.parent / path
+    """The file that a setting names: relative to the file that holds the setting, or, as in Ansible, to the working directory."""
+    try:
+        path = Path(str(entry.value)).expanduser()
+    except RuntimeError:
+        entry.refuse(f"{entry.value!r}: there is no such user")
+    return path if path.is_absolute() or entry.file is None or entry.foreign else entry.file.parent / path

@@ -62,8 +62,11 @@ def merge(declared: Iterable[Mapping[str, Variable]]) -> Dict[str, Variable]:
 def check(declared: Mapping[str, Variable], settings: Iterable[Tuple[str, Entry]]) -> None:
     """Refuses a setting that no role declares, or of the wrong type."""
     for name, entry in settings:
+        if name not in declared and entry.foreign:
+            continue
         if name not in declared:
             entry.refuse("no role has such a variable", suggestion(name, {*declared, *CONNECTION_KEYS}))
+        entry.refuse_unreadable()
         fault = declared[name].fault(entry.plain())
         if fault:
             entry.refuse(fault, declared[name].help)

@@ -101,7 +101,7 @@ def test_several_files_make_one_inventory(tmp_path: Path) -> None:
 
 
 FAULTS = [
-    ("host: {}\n", "hosts.yml:1: host: unknown key", "did you mean 'hosts'?"),
+    ("host: {}\nvars: {}\n", "hosts.yml:1: host: unknown key", "did you mean 'hosts'?"),
     ("groups:\n  web:\n    host: [a]\n", "hosts.yml:3: groups.web.host: unknown key", "did you mean 'hosts'?"),
     ("hosts: [a]\n", "hosts.yml:1: hosts: should be a mapping, not a list", ""),
     ("groups:\n  web:\n    hosts: a\n", "hosts.yml:3: groups.web.hosts: should be a list, not the string 'a'", ""),
@@ -135,8 +135,32 @@ FAULTS = [
     ("hosts:\n  a: [\n", "hosts.yml:3: is not YAML", ""),
     ("hosts: {a: {port: 1}\n", "is not YAML", ""),
     ("a\tb: !!python/object:os.system {}\n", "hosts.yml", ""),
-    ("? [a]\n: b\n", "hosts.yml:1: None: a key should be a plain word", ""),
-    ("x: &a [*a]\n", "hosts.yml", ""),
+    ("? [a]\n: b\n", "hosts.yml:1: a key should be a plain word", ""),
+    ("vars: &a [*a]\n", "hosts.yml:1: vars[0]", ""),
+    ("vars: " + "[" * 2000, "hosts.yml:1: is nested more than 40 deep", ""),
+    (
+        "vars:\n  a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+        + "".join(f"  {b}: &{b} [{', '.join(['*' + a] * 10)}]\n" for a, b in zip("abcdef", "bcdefg")),
+        "holds more than 300000 values",
+        "aliases (*name) repeat",
+    ),
+    ("vars:\n  <<: 1\n", "hosts.yml:2: vars: '<<' should name a mapping", ""),
+    ("vars: &a\n  <<: *a\n", "hosts.yml:1: vars: the mapping holds itself by '<<'", ""),
+    ("vars:\n  sysctls: !!set {a, b}\n", "hosts.yml:2: vars.sysctls: has the tag !!set, which Skiff does not know", ""),
+    ("vars:\n  a: !mine b\n", "hosts.yml:2: vars.a: has the tag !mine", ""),
+    ("vars:\n  a: !!binary aGk=\n", "hosts.yml:2: vars.a: has the tag !!binary", ""),
+    ("vars:\n  a: .inf\n", "hosts.yml:2: vars.a: '.inf' is no finite number", ""),
+    ("vars:\n  a: !!int x\n", "hosts.yml:2: vars.a: 'x' is not of the type !!int", ""),
+    ("vars: {}\n---\nvars: {}\n", "hosts.yml:2: is not YAML: expected a single document in the stream, but found another", ""),
+    ("vars:\n\tuser: me\n", "hosts.yml:2: is not YAML: found character '\\t'", ""),
+    ("vars:\n  user: 'a\x07'\n", "hosts.yml:2: is not YAML: it holds '\\x07'", ""),
+    ('vars:\n  user: "a\\0b"\n', "hosts.yml:2: vars.user: 'a\\x00b' is no user's name", ""),
+    ('vars:\n  identity_file: "a\\0b"\n', "hosts.yml:2: vars.identity_file: 'a\\x00b' is no file's name", ""),
+    ("vars:\n  identity_file: ''\n", "hosts.yml:2: vars.identity_file: '' is no file's name", ""),
+    ("vars:\n  identity_file: ~nobody-here/k\n", "hosts.yml:2: vars.identity_file: '~nobody-here/k': there is no such user", ""),
+    ("hosts:\n  a: {address: 1:2:3:4:5:6:7:8}\n", "hosts.yml:2: hosts.a.address: should be an IP address", "in quotes"),
+    ("hosts:\n  a: {address: [fe80::1]}\n", "hosts.yml:2: hosts.a.address: should be an IP address", "in quotes"),
+    ("hosts:\n  a: {user: !vault x}\n", "hosts.yml:2: hosts.a.user: should be a string, not a value encrypted", ""),
 ]
 
 
@@ -168,9 +192,75 @@ def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
         read_inventory([tmp_path / "bin.yml"])
 
 
+def test_aliases_and_merged_mappings_are_read(tmp_path: Path) -> None:
+    text = """\
+vars: &base {x: base, y: base}
+hosts:
+  a: {<<: *base, y: own}
+  b: {<<: [{x: first}, *base]}
+  c: &c {z: c}
+  d: *c
+"""
+    inventory = read(tmp_path, {"hosts.yml": text})
+    assert values(inventory, "a") == {"x": "base", "y": "own"}
+    assert values(inventory, "b") == {"x": "first", "y": "base"}
+    assert values(inventory, "d") == {"x": "base", "y": "base", "z": "c"}
+    assert inventory.host("b", {}).variables["y"].place.endswith("hosts.yml:1: hosts.b.y")
+
+
+def test_dates_are_text_and_names_may_be_of_any_script(tmp_path: Path) -> None:
+    inventory = read(tmp_path, {"hosts.yml": "\ufeffhosts: {h: {x: 2001-01-01, größe: ü}}\n"})
+    assert values(inventory, "h") == {"x": "2001-01-01", "größe": "ü"}
+
+
+def test_a_large_fleet_with_deep_groups_is_settled_in_linear_work(tmp_path: Path) -> None:
+    ladder = "".join(f"  a{n}: {{children: [a{n + 1}, b{n + 1}]}}\n  b{n}: {{children: [a{n + 1}, b{n + 1}]}}\n" for n in range(60))
+    chain = "".join(f"  c{n}: {{children: [c{n + 1}]}}\n" for n in range(1500))
+    text = f"hosts: {{h: }}\ngroups:\n{ladder}{chain}  a60: {{hosts: [h]}}\n  b60: {{}}\n  c1500: {{hosts: [h]}}\n"
+    inventory = read(tmp_path, {"hosts.yml": text})
+    assert inventory.members("a0") == {"h"}
+    assert [group.name for group in inventory.groups_of("h")[:4]] == ["a0", "b0", "c0", "a1"]
+    assert len(inventory.groups_of("h")) == 121 + 1501
+
+
+def test_files_beside_may_have_any_of_yamls_endings_or_be_directories(tmp_path: Path) -> None:
+    files = {
+        "hosts.yml": HOSTS,
+        "group_vars/web/10-a.yml": "colour: a\nshape: a\n",
+        "group_vars/web/20-b.yaml": "colour: b\n",
+        "group_vars/web/.30-c.yml.swp": "not: [yaml",
+        "group_vars/README": "not: [yaml",
+        "group_vars/.wbe.yml": "not: [yaml",
+        "host_vars/db1.json": '{"depth": "json"}',
+        "host_vars/web2.yaml": "size: yaml\n",
+    }
+    inventory = read(tmp_path, files)
+    assert values(inventory, "web1") == {"colour": "b", "shape": "a", "size": "from-host", "depth": "from-eu"}
+    assert values(inventory, "db1")["depth"] == "json"
+    assert values(inventory, "web2")["size"] == "yaml"
+    assert inventory.warnings == []
+
+
+def test_of_two_files_of_one_name_the_second_is_told(tmp_path: Path) -> None:
+    inventory = read(tmp_path, {"hosts.yml": HOSTS, "host_vars/db1.yml": "depth: yml\n", "host_vars/db1.yaml": "depth: yaml\n"})
+    assert values(inventory, "db1")["depth"] == "yml"
+    assert [line.endswith("host_vars/db1.yml is there") for line in inventory.warnings] == [True]
+
+
+def test_files_beside_one_inventory_may_speak_of_the_groups_of_another(tmp_path: Path) -> None:
+    files = {"hosts.yml": HOSTS, "lab/inventory.yml": "groups: {lab: {hosts: {lab1: }}}\n", "group_vars/lab.yml": "x: beside\n"}
+    first = write(tmp_path, files)
+    assert values(read_inventory([first, tmp_path / "lab" / "inventory.yml"]), "lab1")["x"] == "beside"
+
+
+def test_a_vaulted_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"host_vars/db1\.yml:1: is encrypted by ansible-vault"):
+        read(tmp_path, {"hosts.yml": HOSTS, "host_vars/db1.yml": "$ANSIBLE_VAULT;1.1;AES256\n3132\n"})
+
+
 def test_names_that_yaml_reads_as_other_types_stay_names(tmp_path: Path) -> None:
     assert read(tmp_path, {"hosts.yml": "hosts: {10: , on: , 1e3: }\n"}).names == ["10", "on", "1e3"]
 
 
 def test_the_repositorys_own_inventory_is_sound() -> None:
-    assert read_inventory([Path(__file__).parents[3] / "inventory" / "hosts.yml"]).groups == []
+    assert read_inventory([Path(__file__).parents[3] / "inventory" / "hosts.yml"]).names == []

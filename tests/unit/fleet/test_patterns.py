@@ -6,6 +6,7 @@ from typing import List
 import pytest
 
 from fleet.errors import UsageError
+from fleet.inventory.document import parse
 from fleet.inventory.load import read_inventory
 from fleet.inventory.model import Inventory
 from fleet.inventory.patterns import select
@@ -100,8 +101,26 @@ def test_what_names_nothing_is_refused(inventory: Inventory, pattern: str, messa
     assert message in str(caught.value)
 
 
+def test_a_host_named_by_its_address_is_the_inventorys(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text("hosts: {10.0.0.5: {port: 2222}, 'fd00::5': {user: me}, other: }\n")
+    inventory = read_inventory([tmp_path / "hosts.yml"])
+    assert [(host.name, host.port, host.user) for host in select(inventory, "10.0.0.5,fd00::5", {})] == [
+        ("10.0.0.5", 2222, None),
+        ("fd00::5", None, "me"),
+    ]
+    assert [host.name for host in select(inventory, "all,!fd00::5", {})] == ["10.0.0.5", "other"]
+    assert [host.name for host in select(inventory, "all:!10.0.0.5", {})] == ["fd00::5", "other"]
+
+
+def test_one_address_for_several_hosts_is_refused(inventory: Inventory) -> None:
+    extra = {"address": parse("10.0.0.9", None, "--set address")}
+    assert [host.address for host in select(inventory, "web1", extra)] == ["10.0.0.9"]
+    with pytest.raises(UsageError, match="--set address: an address belongs to one host"):
+        select(inventory, "web", extra)
+
+
 def test_an_empty_inventory_says_what_to_do() -> None:
     with pytest.raises(UsageError, match=r"invoke lab\.up"):
-        select(Inventory({}, {}, {}), "web1", {})
+        select(read_inventory([]), "web1", {})
     with pytest.raises(UsageError, match="leaves no host"):
-        select(Inventory({}, {}, {}), "all", {})
+        select(read_inventory([]), "all", {})
