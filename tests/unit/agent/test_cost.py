@@ -13,7 +13,7 @@ from tests.unit.agent.wanted import content, handler, wire
 
 def many(root: Path, host: FakeHost) -> List[Dict[str, Any]]:
     resources: List[Dict[str, Any]] = []
-    for number in range(12):
+    for number in range(6):
         host.unit(f"u{number}.service", active="active", enabled="enabled")
         resources.append(wire(File(str(root / str(number)), content("x"))))
         resources.append(wire(Package((f"p{number}", f"q{number}"))))
@@ -22,8 +22,8 @@ def many(root: Path, host: FakeHost) -> List[Dict[str, Any]]:
     return resources
 
 
-def test_three_programs_for_forty_eight_resources(session: Session, host: FakeHost, root: Path) -> None:
-    host.update(installed=[f"{letter}{number}" for letter in "pq" for number in range(12)])
+def test_three_programs_for_twenty_four_resources(session: Session, host: FakeHost, root: Path) -> None:
+    host.update(installed=[f"{letter}{number}" for letter in "pq" for number in range(6)])
     resources = many(root, host)
     session.apply(resources)
     host.calls()
