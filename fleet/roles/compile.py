@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple, Union, get_args
 from weakref import WeakValueDictionary
 
 from fleet.checks import Probe
@@ -14,6 +15,8 @@ from fleet.resources import Command, File, Handler, Resource, Template, Unit
 from fleet.roles.templates import render
 
 Wire = Dict[str, Any]
+
+KINDS = get_args(Resource)
 
 # What many hosts want is held once, and no longer than one of them needs it.
 SHARED: WeakValueDictionary[str, Content] = WeakValueDictionary()
@@ -36,8 +39,13 @@ class Compiler:
             UsageError: a resource is declared twice, or a template is faulty.
         """
         for item in items:
+            resource = item.resource if isinstance(item, Handler) else item
+            if not isinstance(resource, KINDS):
+                raise UsageError(f"role {role}: resources() should give resources and handlers, not {type(resource).__name__}")
             self._add(role, templates, item)
         for probe in probes:
+            if not isinstance(probe, Probe):
+                raise UsageError(f"role {role}: probes() should give probes, not {type(probe).__name__}")
             # Two roles may use the same word: on the wire a probe carries its role's name.
             self.probes.append({**self.plain(probe), "name": f"{role}/{probe.name}"})
 
@@ -74,16 +82,22 @@ class Compiler:
 
     def plain(self, item: Union[Resource, Probe]) -> Wire:
         """A dataclass's fields as JSON would hold them; the contents in it are kept aside."""
-        return {field.name: self._value(getattr(item, field.name)) for field in dataclasses.fields(item)}
+        name = item.name if isinstance(item, Probe) else item.id
+        return {field.name: self._value(getattr(item, field.name), f"{name}: {field.name}") for field in dataclasses.fields(item)}
 
-    def _value(self, value: Any) -> Any:
+    def _value(self, value: Any, place: str) -> Any:
         if isinstance(value, Content):
             self.contents[value.sha256] = SHARED.setdefault(value.sha256, value)
             return {"sha256": value.sha256, "size": value.size}
         if isinstance(value, Mapping):
-            return {str(key): self._value(item) for key, item in value.items()}
+            return {str(key): self._value(item, place) for key, item in value.items()}
         if isinstance(value, (tuple, list)):
-            return [self._value(item) for item in value]
+            return [self._value(item, place) for item in value]
+        # The value itself stays unsaid: it may be a secret.
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{place}: should be a finite number")
+        if value is not None and not isinstance(value, (str, int, float)):
+            raise UsageError(f"{place}: should hold strings, numbers, true or false, not {type(value).__name__}")
         return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Mapping
 
@@ -39,19 +40,14 @@ def render(directory: Path, template: str, variables: Mapping[str, object]) -> b
     try:
         return environment(directory).get_template(template).render(variables).encode()
     except jinja2.TemplateNotFound as error:
-        raise UsageError(f"{directory / template}: there is no such template") from error
+        raise UsageError(f"{directory / str(error.name)}: there is no such template") from error
     except jinja2.TemplateSyntaxError as error:
         raise UsageError(f"{error.filename or directory / template}:{error.lineno}: {error.message}") from error
     except Exception as error:
-        raise UsageError(f"{fault_place(error, directory / template)}: {type(error).__name__}: {error}") from error
+        raise UsageError(f"{fault_place(error, directory, template)}: {type(error).__name__}: {error}") from error
 
 
-def fault_place(error: Exception, template: Path) -> str:
-    """The line of the template that failed: the last frame of the traceback that lies in it."""
-    line = 0
-    traceback = error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == str(template):
-            line = traceback.tb_lineno
-        traceback = traceback.tb_next
-    return f"{template}:{line}" if line else str(template)
+def fault_place(error: Exception, directory: Path, template: str) -> str:
+    """The line that failed: the last one in the traceback of this template or one that it includes."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if directory in Path(frame.filename).parents]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(directory / template)

@@ -36,14 +36,15 @@ def variables_of(host: Host, job: Job) -> Variables:
     return Variables({**defaults.values(job.declared, host.variables), **job.inputs})
 
 
-def ask(role: Role, function: Callable[..., T], *arguments: object) -> T:
+def ask(role: Role, function: Callable[..., Sequence[T]], *arguments: object) -> Tuple[T, ...]:
     """A role's answer.
 
     Raises:
         HostError: the role's function failed, told with the line where.
     """
     try:
-        return function(*arguments)
+        # A generator fails only while it is read.
+        return tuple(function(*arguments))
     except FleetError:
         raise
     except Exception as error:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, List, Optional
 
 import pytest
 
@@ -10,7 +11,7 @@ from fleet.content import Content
 from fleet.errors import UsageError
 from fleet.facts import Facts
 from fleet.inventory.document import parse
-from fleet.resources import Command, File, Handler, Template, Unit
+from fleet.resources import Command, File, Handler, JsonFile, Template, Unit
 from fleet.roles import ORDER, defaults, loader
 from fleet.roles.compile import Compiler
 from fleet.roles.templates import render
@@ -78,8 +79,10 @@ def test_functions_that_a_role_leaves_out_give_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("import nothing_such\n", "cannot be imported: ModuleNotFoundError"),
-        ("def resources(:\n", "cannot be imported: SyntaxError"),
+        ("\nimport nothing_such\n", "role.py:2: cannot be imported: ModuleNotFoundError: No module named"),
+        ("\n\ndef resources(:\n", "role.py:3: cannot be imported: SyntaxError: invalid syntax$"),
+        ("import json\njson.loads('x')\n", "role.py:2: cannot be imported: JSONDecodeError"),
+        ("raise SystemExit(0)\n", "role.py:1: cannot be imported: SystemExit: 0"),
         ("x = 1\n", "has no function resources"),
     ],
 )
@@ -188,14 +191,33 @@ def test_a_template_becomes_a_file(tmp_path: Path) -> None:
         ("one\n\n{% if %}\n", "t.j2:3: Expected an expression"),
         ("{{ 1 / 0 }}\n", "t.j2:1: ZeroDivisionError"),
         (None, "t.j2: there is no such template"),
+        ("one\n{% include 'no.j2' %}\n", "no.j2: there is no such template"),
+        ("one\n{% include 'below/part.j2' %}\n", "below/part.j2:3: UndefinedError: 'missing' is undefined"),
     ],
 )
 def test_a_faulty_template_is_refused_with_its_line(tmp_path: Path, text: Optional[str], message: str) -> None:
     if text is not None:
         (tmp_path / "t.j2").write_text(text)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "part.j2").write_text("a\n\n{{ missing }}\n")
     with pytest.raises(UsageError) as caught:
         render(tmp_path, "t.j2", {})
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("items", "probes", "message"),
+    [
+        (["/etc/x"], [], r"role r: resources\(\) should give resources and handlers, not str"),
+        ([], ["true"], r"role r: probes\(\) should give probes, not str"),
+        ([JsonFile("/x", {"a": [datetime.date(2001, 1, 1)]})], [], "^file:/x: values: should hold strings, .* not date$"),
+        ([JsonFile("/x", {"a": float("nan")})], [], "^file:/x: values: should be a finite number$"),
+        ([File(**{"path": Path("/x")})], [], "^file:/x: path: should hold strings, .* not PosixPath$"),
+    ],
+)
+def test_what_cannot_go_over_the_wire_is_refused_by_name(items: List[Any], probes: List[Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Compiler().add_role("r", Path(), items, probes)
 
 
 def test_a_resource_declared_twice_is_refused() -> None:

@@ -5,7 +5,7 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import pytest
 
@@ -123,6 +123,22 @@ def test_checks_are_judged_and_a_failed_one_fails_the_host() -> None:
     checking = role(probes=lambda *_: [Probe("p", ("true",))], judge=judge)
     outcome = host_run(job("apply", checking), agent(answering(plan(), PROBES, done())))
     assert (outcome.state, outcome.failed_checks, len(outcome.checks)) == ("failed", 1, 2)
+
+
+@pytest.mark.parametrize("given", [None, 5])
+def test_a_role_that_gives_nothing_to_read_is_named(given: object) -> None:
+    outcome = host_run(job("apply", role(resources=lambda *_: given)), agent(Seen()))
+    assert outcome.faults[0].brief.startswith("role r: <lambda> failed: TypeError")
+
+
+def test_a_generator_that_fails_is_told_with_its_line() -> None:
+    def resources(*_: object) -> Iterator[File]:
+        yield File("/a")
+        raise ValueError("odd")
+
+    outcome = host_run(job("apply", role(resources=resources)), agent(Seen()))
+    assert outcome.faults[0].brief == "role r: resources failed: ValueError: odd"
+    assert "test_run.py:" in outcome.faults[0].details
 
 
 def test_questions_are_answered_beside_the_roles() -> None:

@@ -227,7 +227,12 @@ def test_a_host_that_accepts_and_says_nothing_is_waited_for_once(tmp_path: Path)
     waits: List[float] = []
     host = Host("h", "127.0.0.1", port=silent.getsockname()[1], user="me")
     login = Login("secret", banner_timeout=1)
-    mute = SshTransport(host, login, login.config(), KnownHosts([], "strict"), lambda seconds: waits.append(seconds) is not None)
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return True
+
+    mute = SshTransport(host, login, login.config(), KnownHosts([], "strict"), wait)
     before = (threading.active_count(), len(os.listdir("/proc/self/fd")))
     with silent, pytest.raises(UnreachableError, match="accepts connections, but no SSH server answers there"):
         mute.connect()
