@@ -18,6 +18,7 @@ from fleet.roles.templates import render
 from fleet.variables import Variable, Variables
 from tests.unit.fleet.wire import FACTS
 
+CARELESS: Any = Path("/x")
 ROLE = "def resources(facts, variables):\n    return []\n"
 
 
@@ -212,7 +213,7 @@ def test_a_faulty_template_is_refused_with_its_line(tmp_path: Path, text: Option
         ([], ["true"], r"role r: probes\(\) should give probes, not str"),
         ([JsonFile("/x", {"a": [datetime.date(2001, 1, 1)]})], [], "^file:/x: values: should hold strings, .* not date$"),
         ([JsonFile("/x", {"a": float("nan")})], [], "^file:/x: values: should be a finite number$"),
-        ([File(**{"path": Path("/x")})], [], "^file:/x: path: should hold strings, .* not PosixPath$"),
+        ([File(CARELESS)], [], "^file:/x: path: should hold strings, .* not PosixPath$"),
     ],
 )
 def test_what_cannot_go_over_the_wire_is_refused_by_name(items: List[Any], probes: List[Any], message: str) -> None:
