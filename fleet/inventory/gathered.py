@@ -61,7 +61,8 @@ class Gathered:
         target = self.everywhere if group == ALL else self.groups[group]
         if name == "ansible_group_priority":
             target.priority = variables.priority(value)
-        target.settings[name] = value
+        else:
+            target.settings[name] = value
 
     def finish(self) -> Inventory:
         """The inventory, once every name is known to be defined and no group holds itself."""

@@ -14,8 +14,7 @@ from fleet.checks import Probe
 from fleet.errors import UsageError
 from fleet.events import HostOutcome, Listener
 from fleet.inventory.document import Entry, parse
-from fleet.inventory.load import inventory_files, read_inventory
-from fleet.inventory.model import Host, Inventory
+from fleet.inventory.model import Host
 from fleet.inventory.patterns import select
 from fleet.inventory.settings import CONNECTION_KEYS
 from fleet.number import whole
@@ -29,11 +28,9 @@ from fleet.roles.loader import Role
 from fleet.run import built
 from fleet.run.connector import Connector
 from fleet.run.fanout import Fanout, default_forks, exit_status
+from fleet.run.inventories import open_inventory
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
 from fleet.variables import Variable
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-LAB_INVENTORY = Path("/var/lib/skiff-lab/labs/lab/inventory.yml")
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ..
         UsageError: an option, the inventory or a role is faulty; nothing was connected to.
     """
     check_options(options)
-    inventory = open_inventory(options)
+    inventory = open_inventory(options.inventory)
     roles, declared, complete = open_roles(options)
     extra = settings(options.settings)
     defaults.check(declared, [*inventory.variables(), *variables_of(extra)])
@@ -124,14 +121,6 @@ def check_options(options: Options) -> None:
     whole("--timeout", options.timeout, 1)
     if options.forks:
         whole("--forks", options.forks, 1)
-
-
-def open_inventory(options: Options) -> Inventory:
-    """The inventory that --inventory names, or the repository's and the lab's."""
-    if not options.inventory:
-        return read_inventory(inventory_files(ROOT / "inventory", LAB_INVENTORY))
-    path = Path(options.inventory)
-    return read_inventory([path / "hosts.yml" if path.is_dir() else path])
 
 
 def open_roles(options: Options) -> Tuple[Tuple[Role, ...], Dict[str, Variable], bool]:

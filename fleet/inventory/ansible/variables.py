@@ -92,7 +92,7 @@ def warnings(entries: Iterable[Tuple[str, Entry]]) -> List[str]:
     """A sentence for each of Ansible's own variables that Skiff does not follow."""
     found: Dict[str, List[Entry]] = {}
     for name, entry in entries:
-        if entry.foreign and name.startswith("ansible_") and name not in FOLLOWED and name != "ansible_group_priority":
+        if entry.foreign and name.startswith("ansible_") and name not in FOLLOWED:
             if name in AGREEING and AGREEING[name] in (None, entry.value):
                 continue
             found.setdefault(name, []).append(entry)
