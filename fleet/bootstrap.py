@@ -10,6 +10,7 @@ import functools
 import hashlib
 import secrets
 import shlex
+import threading
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ INSTALLED_BY = {"centos", "rhel", "rocky", "almalinux", "ol", "fedora", "anolis"
 VAULT = "vault.centos.org"  # where CentOS 7 went in 2024; its own repository files lead nowhere
 SOURCES = Path(__file__).parent / "agent"
 NOT_MODULES = {"stub.py", "loader.py"}  # the first is the command line's, the second the program's frame
+
+PACKING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,16 @@ class Bootstrap:
     prompt: Optional[str]
 
 
-@functools.cache
 def program() -> Program:
     """The agent, the same bytes for the same sources."""
+    # Many hosts ask for it at the same moment: it is packed once.
+    with PACKING:
+        return packed()
+
+
+@functools.cache
+def packed() -> Program:
+    """The agent, packed anew at the first call."""
     modules = {"fleet.": '"""The agent\'s namespace."""\n'}
     for path in sorted(SOURCES.rglob("*.py")):
         if path.name not in NOT_MODULES:
@@ -77,7 +87,9 @@ def _script(marker: str, become: bool, home: str, lock: str, path: str) -> str:
         f"while :; do for p in {' '.join(PYTHONS)}; do {found} </dev/null >/dev/null 2>/dev/null && {run}; done; "
         "ID=; VERSION_ID=; ID_LIKE=; if test -r /etc/os-release; then . /etc/os-release; fi; "
         "echo nopython ${ID:-unknown} ${VERSION_ID:-0} $ID_LIKE; "
-        'IFS= read -r l || exit 127; eval "$l" </dev/null >&2; done'
+        # The output waits in a file without a name: a transaction whose connection is lost does not die of a broken pipe.
+        'IFS= read -r l || exit 127; o=$(mktemp) || exit 127; exec 3>"$o" 4<"$o"; rm -f "$o"; '
+        'eval "$l" </dev/null >&3 2>&1; cat <&4 >&2; exec 3>&- 4<&-; done'
     )
     assert not set(script) & set("'\\\n!"), "the login shell would misread it"
     return script

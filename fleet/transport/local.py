@@ -14,6 +14,8 @@ from fleet.transport import END, ERR, OUT, Received
 
 SIZE = 1 << 16
 LINGER = 1.0
+# Seconds that the agent may take no byte of what is sent to it.
+STALLED = 120.0
 
 
 class LocalChannel:
@@ -32,6 +34,10 @@ class LocalChannel:
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._streams: Dict[int, str] = {self._process.stdout.fileno(): OUT, self._process.stderr.fileno(): ERR}
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)
+        self._room = select.poll()
+        self._room.register(self._process.stdin.fileno(), select.POLLOUT)
         self._poll = select.poll()
         for descriptor in self._streams:
             self._poll.register(descriptor, select.POLLIN)
@@ -41,9 +47,11 @@ class LocalChannel:
         rest = memoryview(data)
         try:
             while rest:
+                if not self._room.poll(STALLED * 1000):
+                    raise TimeoutError(f"it took nothing for {STALLED:g} s")
                 rest = rest[os.write(self._process.stdin.fileno(), rest) :]
         except (OSError, ValueError) as error:
-            raise UnreachableError("the agent on this machine ended early", str(error)) from error
+            raise UnreachableError("the agent on this machine ended or hangs", str(error)) from error
 
     def close_input(self) -> None:
         assert self._process.stdin is not None

@@ -98,8 +98,8 @@ def test_a_damaged_agent_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_host_without_python_says_so_and_can_be_given_one(tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "env").symlink_to("/usr/bin/env")
-    (programs / "ln").symlink_to("/bin/ln")
+    for name in ("cat", "env", "ln", "mktemp", "rm", "sleep"):
+        (programs / name).symlink_to(f"/usr/bin/{name}")
     (programs / "python3").write_text("#!/bin/sh\nexit 1\n")  # too old
     (programs / "python3").chmod(0o755)
     exchange, lines = start(tmp_path, path=str(programs))
@@ -116,6 +116,23 @@ def test_a_host_without_python_says_so_and_can_be_given_one(tmp_path: Path) -> N
     assert finish(exchange) == "installed\n"
 
 
+def test_an_installation_outlives_its_connection(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("cat", "mktemp", "rm", "sleep", "touch"):
+        (programs / name).symlink_to(f"/usr/bin/{name}")
+    exchange, _ = start(tmp_path, path=str(programs))
+    assert exchange.process.stdin is not None
+    line = f"until test -e {tmp_path}/go; do sleep 0.05; done; echo progress && echo more >&2 && touch {tmp_path}/whole\n"
+    exchange.process.stdin.write(line.encode())
+    for stream in (exchange.process.stdin, exchange.process.stdout, exchange.process.stderr):
+        assert stream is not None
+        stream.close()
+    (tmp_path / "go").touch()
+    exchange.process.wait(30)
+    assert (tmp_path / "whole").exists()
+
+
 def test_closing_instead_ends_the_shell(tmp_path: Path) -> None:
     exchange, _ = start(tmp_path, path=str(tmp_path / "none"))
     exchange.close()
@@ -124,7 +141,7 @@ def test_closing_instead_ends_the_shell(tmp_path: Path) -> None:
 
 def test_the_program_is_the_same_each_time() -> None:
     first = bootstrap.program()
-    bootstrap.program.cache_clear()
+    bootstrap.packed.cache_clear()
     assert bootstrap.program() == first
     assert bootstrap.prepare(False).marker != bootstrap.prepare(False).marker
 

@@ -15,7 +15,7 @@ from paramiko.ssh_exception import NoValidConnectionsError, PasswordRequiredExce
 
 from fleet.errors import UnreachableError
 from fleet.inventory.model import Host
-from fleet.transport import END, ERR, OUT, Channel
+from fleet.transport import END, ERR, OUT, Channel, local
 from fleet.transport.faults import explain, is_passing
 from fleet.transport.hostkeys import KnownHosts, Policy, changed
 from fleet.transport.local import LocalTransport
@@ -50,8 +50,18 @@ def test_a_local_command_that_is_gone_is_told() -> None:
     transport = LocalTransport()
     channel = transport.open("exit 0")
     drain(channel)
-    with pytest.raises(UnreachableError, match="ended early"):
+    with pytest.raises(UnreachableError, match="ended or hangs"):
         channel.send(b"x" * (1 << 20))
+    transport.close()
+
+
+def test_a_local_command_that_reads_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "STALLED", 0.1)
+    transport = LocalTransport()
+    channel = transport.open("exec sleep 60")
+    with pytest.raises(UnreachableError, match=r"took nothing for 0\.1 s"):
+        channel.send(b"x" * (1 << 20))
+    channel._process.kill()
     transport.close()
 
 
