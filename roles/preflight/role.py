@@ -12,7 +12,6 @@ from roles import interpreter
 
 ARCHITECTURES = ("x86_64", "aarch64")
 FAMILY = {"centos", "rhel"}
-RELEASED_7 = {"centos", "rhel", "ol", "scientific"}  # whose release 7 has no Python that is new enough
 # The first kernel whose overlayfs is not a technology preview: CentOS 7.3's.
 OLDEST_KERNEL = (3, 10, 0, 514)
 OLDEST_RELEASE = 8
@@ -25,12 +24,6 @@ def refusals(facts: Facts, variables: Variables) -> List[str]:
     if not found:
         found += _python(facts)
     return [*found, *_systemd(facts), *_storage(facts, variables)]
-
-
-def refusals_without_python(os_id: str, version_id: str) -> List[str]:
-    """What can be told of a host that has no Python 3, before one is installed on it only to learn the same."""
-    too_old = os_id in RELEASED_7 and version_id.partition(".")[0] == "7"
-    return [_no_python(f"{os_id} {version_id}", "none")] if too_old else []
 
 
 def release_refusals(os_id: str, os_like: Sequence[str], os_version: str) -> List[str]:

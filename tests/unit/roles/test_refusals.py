@@ -103,13 +103,6 @@ def test_kernel_version(release: str, version: tuple[int, ...]) -> None:
     assert preflight.kernel_version(release) == version
 
 
-def test_a_host_without_python_is_refused_before_one_is_installed() -> None:
-    assert "docker-ce" in preflight.refusals_without_python("centos", "7")[0]
-    assert "docker-ce" in preflight.refusals_without_python("rhel", "7.9")[0]
-    assert preflight.refusals_without_python("centos", "8") == []
-    assert preflight.refusals_without_python("rocky", "9.5") == []
-
-
 @pytest.mark.parametrize(
     ("os_id", "os_like", "version", "words"),
     [
