@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List
+from typing import Callable, Dict, List
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from fleet.events import Event, HostOutcome
+from fleet.progress.harmless import on_one_line
 from fleet.progress.lines import Lines
 
 MOST_ROWS = 20
@@ -66,15 +67,17 @@ class LiveTable:
         # Through the console, which takes the table away for as long; a long line is the terminal's to wrap.
         self._console.print(Text.from_ansi(line), soft_wrap=True, highlight=False)
 
-    def _table(self) -> Table:
+    def _table(self) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         now = time.monotonic()
-        for name, row in list(self._rows.items())[:MOST_ROWS]:
-            table.add_row(Text(name, "bold"), Text(f"{now - row.begun:5.1f} s", "dim"), f"{row.changed} changed", Text(row.doing))
-        parts: List[Any] = [f"{sum(self._states.values())}/{self._total} hosts"]
-        parts += [Text(f"{count} {state}", STYLES[state]) for state, count in self._states.items()]
-        table.add_row(*parts)
-        return table
+        # The counts come last, and a low terminal would cut them off; a row that wraps would push them out.
+        for name, row in list(self._rows.items())[: max(1, min(MOST_ROWS, self._console.height - 2))]:
+            cells = (name, "bold"), (f"{now - row.begun:5.1f} s", "dim"), (f"{row.changed} changed", ""), (row.doing, "")
+            table.add_row(*(Text(on_one_line(text), style, no_wrap=True, overflow="ellipsis") for text, style in cells))
+        counts = Text(f"{sum(self._states.values())}/{self._total} hosts", no_wrap=True, overflow="ellipsis")
+        for state, count in self._states.items():
+            counts.append(f"  {count} {state}", STYLES[state])
+        return Group(table, counts)
 
 
 def doing(event: Event, before: str) -> str:

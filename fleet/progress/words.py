@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import IO, Any, Iterator, List, Mapping, Sequence
 
 from fleet import events
 from fleet.checks import Check
 from fleet.events import Event, Fault, HostOutcome
 from fleet.plan import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Plan, coloured_diff, detail, paint
+from fleet.progress.harmless import harmless, on_one_line
 
 LONGEST = 240
 SHADES = {
@@ -47,7 +49,7 @@ class Words:
     def _plan(self, host: str, data: Mapping[str, Any]) -> Iterator[str]:
         if not self._plans:
             return
-        plan = Plan.from_wire(data)
+        plan = shown(Plan.from_wire(data))
         number = len(plan.changes)
         yield f"{paint(host, BOLD, self._colour)}: {number or 'no'} change{'' if number == 1 else 's'}"
         yield from plan.lines(self._colour, self._diffs)
@@ -55,9 +57,10 @@ class Words:
     def _result(self, host: str, data: Mapping[str, Any]) -> Iterator[str]:
         status = paint(data["status"], SHADES[data["status"]], self._colour)
         seconds = f" ({data['seconds']:.1f} s)" if data["seconds"] >= 0.1 else ""
-        yield f"{host}: {status} {data['id']}  {paint(detail(data['summary'], data['id']), DIM, self._colour)}{seconds}".rstrip()
+        summary = on_one_line(detail(data["summary"], data["id"]))
+        yield f"{host}: {status} {on_one_line(data['id'])}  {paint(summary, DIM, self._colour)}{seconds}".rstrip()
         if self._diffs and data["diff"]:
-            yield from coloured_diff(data["diff"], self._colour, "    ")
+            yield from coloured_diff(harmless(data["diff"]), self._colour, "    ")
 
     def recap(self, outcome: HostOutcome, width: int, verb: str, checks_shown: bool) -> Iterator[str]:
         """A host's closing lines: the counts, what went wrong, what is left to do."""
@@ -72,7 +75,7 @@ class Words:
             if not check.passed and not checks_shown:
                 yield from self.check(role, check, "    ")
         for reason in outcome.reboot:
-            yield f"    {paint('reboot required', YELLOW, self._colour)}: {reason}"
+            yield f"    {paint('reboot required', YELLOW, self._colour)}: {on_one_line(reason)}"
         if outcome.state == events.INTERRUPTED:
             yield from self._left(outcome)
 
@@ -86,23 +89,35 @@ class Words:
     def fault(self, fault: Fault, indent: str) -> Iterator[str]:
         """What went wrong, the details, and the way out."""
         where = f"{fault.where}: " if fault.where else ""
-        yield indent + paint(f"{where}{fault.brief}", RED, self._colour)
-        yield from (f"{indent}  {line}" for line in fault.details.splitlines()[-12:])
-        yield from (f"{indent}  -> {line}" for line in fault.resolution.splitlines())
+        yield indent + paint(on_one_line(f"{where}{fault.brief}"), RED, self._colour)
+        yield from (f"{indent}  {line}" for line in harmless(fault.details).splitlines()[-12:])
+        yield from (f"{indent}  -> {line}" for line in harmless(fault.resolution).splitlines())
 
     def check(self, role: str, check: Check, indent: str) -> Iterator[str]:
         """One check in a line, with the cure of one that failed."""
         mark = paint("ok    ", GREEN, self._colour) if check.passed else paint("FAILED", RED, self._colour)
-        detail = f": {clipped(' '.join(check.detail.split()))}" if check.detail else ""
+        detail = f": {clipped(' '.join(harmless(check.detail).split()))}" if check.detail else ""
         yield f"{indent}{mark} {role:<13} {check.title}{detail}"
         if not check.passed and check.cure:
-            yield from (f"{indent}       -> {line}" for line in check.cure.splitlines())
+            yield from (f"{indent}       -> {line}" for line in harmless(check.cure).splitlines())
 
     def checks(self, outcome: HostOutcome) -> Iterator[str]:
         """All checks of a host."""
         yield paint(outcome.host, BOLD, self._colour)
         for role, check in outcome.checks:
             yield from self.check(role, check, "  ")
+
+
+def shown(plan: Plan) -> Plan:
+    """A plan whose words came from a host, fit to be shown."""
+    changes = [
+        replace(c, id=on_one_line(c.id), action=on_one_line(c.action), summary=on_one_line(c.summary), diff=harmless(c.diff))
+        for c in plan.changes
+    ]
+    errors = [
+        replace(e, brief=on_one_line(e.brief), details=harmless(e.details), resolution=harmless(e.resolution)) for e in plan.errors
+    ]
+    return Plan(tuple(changes), tuple(errors))
 
 
 def clipped(text: str) -> str:
@@ -112,7 +127,7 @@ def clipped(text: str) -> str:
 
 def holder(data: Mapping[str, Any]) -> str:
     """Another run, named."""
-    return f"{data.get('who', 'somebody')} (since {data.get('since', 'unknown')})"
+    return on_one_line(f"{data.get('who', 'somebody')} (since {data.get('since', 'unknown')})")
 
 
 def totals(outcomes: Sequence[HostOutcome]) -> str:

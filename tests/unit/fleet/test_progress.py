@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
+from rich.console import Console
 
 from fleet.checks import Check
 from fleet.events import Event, Fault, HostOutcome
@@ -12,10 +18,12 @@ from fleet.progress.columns import side_by_side
 from fleet.progress.document import Document
 from fleet.progress.lines import Lines
 from fleet.progress.live import LiveTable, doing
+from fleet.progress.output import write
 from fleet.progress.words import Words
 from fleet.run.answers import flat
 from tests.unit.fleet.wire import FACTS, plan, result
 
+ROOT = Path(__file__).resolve().parents[3]
 DIFF = "--- /etc/x\n+++ /etc/x\n@@ -1 +1 @@\n-old\n+new\n"
 
 
@@ -176,3 +184,69 @@ def test_the_live_table_says_what_a_host_is_at() -> None:
         said = doing(step, said)
         words.append(said)
     assert words == ["connecting to 10.0.0.1", "checking (CentOS Stream 9, x86_64)", "applying", "r: a", "r: a"]
+
+
+def test_a_low_and_narrow_terminal_keeps_the_counts(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("LINES", "6")
+    table = LiveTable(lambda put: Lines(put, Words(False, False, False)))
+    names = [f"web{number}" for number in range(50)]
+    table.begin("run", names)
+    for name in names:
+        table.hear(Event(name, "begin", {"role": "kernel", "id": "sysctl:\x1b[2Jnet.ipv4.ip_forward and more of it"}))
+    table.end([], False)
+    capsys.readouterr()
+    Console(width=30).print(table._table())
+    rows = [row.rstrip() for row in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 5
+    assert "0/50 hosts" in rows
+    assert not any("\x1b" in row or len(row) > 30 for row in rows)
+
+
+HOSTILE = "fine\x1b]0;title\x07\x1b[2J\u202e\nweb2: changed everything\r\x9b31m\ud800"
+
+
+def test_what_a_host_says_steers_no_terminal_and_forges_no_line() -> None:
+    outcome = HostOutcome("web1", state="failed", reboot=(HOSTILE,))
+    outcome.faults.append(Fault(HOSTILE, HOSTILE, HOSTILE, "file:" + HOSTILE))
+    outcome.checks.append(("r", Check("t", False, HOSTILE, HOSTILE)))
+    hostile = {"summary": HOSTILE, "diff": HOSTILE, "id": HOSTILE, "action": HOSTILE, "role": "r", "handler": False}
+    events = [
+        Event("web1", "result", result(HOSTILE, "changed", summary=HOSTILE, diff=HOSTILE)),
+        Event("web1", "plan", {"changes": [hostile], "errors": [{"id": "x", "role": "r", "error": {"brief": HOSTILE}}]}),
+        Event("web1", "waiting", {"holder": {"who": HOSTILE}}),
+    ]
+    said = lines([outcome], *events, diffs=True, plans=True)
+    assert "fine\\x1b]0;title\\x07" in said[0]
+    for line in said:
+        assert line.replace("\u202e", "?").isprintable()
+        assert "\n" not in line
+        assert "\u202e" not in line
+        assert not line.startswith("web2")
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_stream_that_takes_no_more_ends_no_run(name: str) -> None:
+    program = (
+        "import os, sys; from fleet.progress import output\n"
+        f"for _ in range(3): output.write(sys.{name}, 'x' * 9000)\n"
+        "os.write(int(sys.argv[1]), b'went on')\n"
+    )
+    reader, writer = os.pipe()
+    with open("/dev/full", "wb") as full:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, name: full}
+        argv = [sys.executable, "-c", program, str(writer)]
+        done = subprocess.run(argv, **streams, cwd=ROOT, pass_fds=[writer], text=True)  # type: ignore[call-overload] # by name
+    os.close(writer)
+    with open(reader, "rb") as stream:
+        assert stream.read() == b"went on"
+    assert done.returncode == 0
+    if name == "stdout":
+        assert done.stderr == "standard output ends here: No space left on device\n"
+
+
+def test_letters_that_the_streams_encoding_has_not_are_shown_by_number() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="latin-1")
+    write(stream, "caf\xe9 \u4e2d \ud800")
+    assert raw.getvalue() == b"caf\xe9 \\u4e2d \\ud800\n"
