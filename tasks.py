@@ -41,6 +41,10 @@ ROLES: Table = {
 }
 CHECK: Table = {"check": (False, "Change nothing; say what would change.")}
 DIFF: Table = {"diff": (False, "Show the differences of files.")}
+VERDICTS: Table = {
+    "junit": ("", "Write the verdicts to this file as JUnit XML, which CI servers read."),
+    "tap": (False, "The verdicts on standard output in the Test Anything Protocol, at the end."),
+}
 BUSYBOX: Table = {
     "arch": ("", "Architecture of the probe image, x86_64 or aarch64 (default: this machine's)."),
     "busybox": ("", "A statically linked busybox for the probe image (default: this machine's own)."),
@@ -113,11 +117,12 @@ def plan(_: Context, **given: Any) -> None:
     end(over_hosts("plan", "check", {**given, "diff": True})[1])
 
 
-@skiff_task(HOSTS, DIFF, ROLES, CONNECT)
+@skiff_task(HOSTS, DIFF, ROLES, CONNECT, VERDICTS)
 def verify(_: Context, **given: Any) -> None:
     """Check that hosts are as declared: drift, service, version, info, a container run on each; change nothing.
 
     Example: ./inv verify --hosts web1 --json
+    Example: ./inv verify --hosts all --junit verify.xml
     """
     end(over_hosts("verify", "verify", given)[1])
 

@@ -19,13 +19,15 @@ from fleet.inventory.patterns import select
 from fleet.inventory.settings import CONNECTION_KEYS
 from fleet.number import whole
 from fleet.progress.document import Document
+from fleet.progress.junit import Junit
 from fleet.progress.lines import Lines
 from fleet.progress.output import write_error, write_line
+from fleet.progress.tap import Tap
 from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
 from fleet.roles import defaults, loader
 from fleet.roles.loader import Role
-from fleet.run import built
+from fleet.run import again, built
 from fleet.run.connector import Connector
 from fleet.run.fanout import Fanout, default_forks, exit_status
 from fleet.run.inventories import open_inventory
@@ -50,6 +52,8 @@ class Options:
     ask_pass: bool = False
     ask_become_pass: bool = False
     timeout: str = "3600"
+    tap: bool = False
+    junit: str = ""
 
 
 def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ...] = ()) -> Tuple[List[HostOutcome], int]:
@@ -63,7 +67,7 @@ def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ..
     roles, declared, complete = open_roles(options)
     extra = settings(options.settings)
     defaults.check(declared, [*inventory.variables(), *variables_of(extra)])
-    hosts = select(inventory, options.hosts, extra)
+    hosts = select(inventory, again.expanded(options.hosts, inventory.names, write_error), extra)
     chosen = roles if mode != FACTS and not questions else ()
     job = Job(
         mode=mode,
@@ -84,7 +88,9 @@ def execute(
     task: str, job: Job, hosts: Sequence[Host], connector: Connector, options: Options, quiet: bool
 ) -> Tuple[List[HostOutcome], int]:
     """The run itself, shown as the options ask."""
-    fanout = Fanout(job, connector, [Record(task, who=job.who), *shown(job, options, quiet)])
+    # First, for what cannot be written is refused as it begins, and the record is to know of no run that never was.
+    files: List[Listener] = [Junit(Path(options.junit))] if options.junit else []
+    fanout = Fanout(job, connector, [*files, Record(task, who=job.who), *shown(job, options, quiet)])
     executor: Executor = ThreadPoolExecutor(
         min(int(options.forks) if options.forks else default_forks(), len(hosts)), thread_name_prefix="host"
     )
@@ -94,14 +100,14 @@ def execute(
 
 
 def shown(job: Job, options: Options, quiet: bool) -> List[Listener]:
-    """The listeners that show the run: standard output is the document's with --json, and the answers' in `quiet` tasks."""
+    """The listeners that show the run: standard output is a document's with --json or --tap, and the answers' in `quiet` tasks."""
     if quiet:
         return []
     tables = job.mode == VERIFY
     verb = "changed" if job.mode == APPLY else "would-change"
-    if options.json:
+    if options.json or options.tap:
         words = Words(wants_colour(sys.stderr), diffs=False, plans=False)
-        return [Document(write_line), Lines(write_error, words, verb)]
+        return [Document(write_line) if options.json else Tap(write_line), Lines(write_error, words, verb)]
     words = Words(wants_colour(sys.stdout), options.diff, job.mode in (CHECK, VERIFY))
     if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         return [Lines(write_line, words, verb, tables)]
@@ -118,6 +124,8 @@ def check_options(options: Options) -> None:
         raise UsageError("--hosts is missing", resolution="name hosts or groups, for instance --hosts web1,db or --hosts all")
     if options.host_key_policy not in POLICIES:
         raise UsageError(f"--host-key-policy: should be one of {', '.join(POLICIES)}, not {options.host_key_policy!r}")
+    if options.json and options.tap:
+        raise UsageError("--json and --tap both want standard output", resolution="leave one out")
     whole("--timeout", options.timeout, 1)
     if options.forks:
         whole("--forks", options.forks, 1)
