@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import List, NamedTuple
@@ -20,9 +21,9 @@ class Mount(NamedTuple):
 
 
 def table(text: str) -> List[Mount]:
-    """Parses the text of a mountinfo file."""
+    """Parses the text of a mountinfo file. Of what ends a line elsewhere, the kernel escapes the newline alone."""
     rows = []
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):
         front, _, back = line.partition(" - ")
         kind, _source, options = back.split(" ", 2)
         rows.append(Mount(_unescape(front.split(" ")[4]), kind, options))
@@ -31,7 +32,7 @@ def table(text: str) -> List[Mount]:
 
 def current() -> List[Mount]:
     """What is mounted now, in the order of mounting."""
-    return table(MOUNTINFO.read_text())
+    return table(os.fsdecode(MOUNTINFO.read_bytes()))
 
 
 def is_mounted(directory: Path) -> bool:

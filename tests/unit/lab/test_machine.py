@@ -136,3 +136,9 @@ def test_a_failed_command_is_told_with_its_last_lines() -> None:
     assert len(caught.value.details.splitlines()) == command.LAST_LINES + 1
     with pytest.raises(FleetError, match="no-such-program is missing"):
         command.run(["no-such-program"])
+
+
+def test_a_mount_point_may_have_any_name() -> None:
+    line = "40 22 0:44 / /home/op/{} rw,relatime - tmpfs tmpfs rw\n"
+    names = ["a\r\x1c\u2028b", "\udcff"]
+    assert [mount.target for mount in mounts.table("".join(map(line.format, names)))] == [f"/home/op/{name}" for name in names]
