@@ -11,6 +11,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Dict, Iterable, List, Tuple
 
+from fleet.errors import UsageError
+
 BLOCK = 512
 RECORD = 20 * BLOCK
 STORED = 0xFFFF
@@ -30,7 +32,10 @@ class Entry:
 
 def epoch() -> int:
     """The time that every entry bears."""
-    return int(os.environ.get("SOURCE_DATE_EPOCH", EPOCH))
+    given = os.environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
+    if not given.isdecimal() or int(given) >= 8**11:
+        raise UsageError(f"SOURCE_DATE_EPOCH should be a number of seconds, not {given!r}.")
+    return int(given)
 
 
 def tar(entries: Iterable[Entry]) -> bytes:

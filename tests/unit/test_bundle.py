@@ -140,6 +140,13 @@ def test_the_epoch_of_reproducible_builds(monkeypatch: pytest.MonkeyPatch) -> No
         assert {member.mtime for member in archive} == {1000}
 
 
+@pytest.mark.parametrize("given", ["", "yesterday", "-1", "99999999999"])
+def test_an_epoch_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", given)
+    with pytest.raises(FleetError, match="SOURCE_DATE_EPOCH should be a number of seconds"):
+        tarball.tar(ENTRIES)
+
+
 PROGRAM = """
 import hashlib, sys
 sys.path.insert(0, sys.argv[1])
