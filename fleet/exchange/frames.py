@@ -72,7 +72,10 @@ def decode(payload: bytes) -> Dict[str, Any]:
     """
     try:
         message = json.loads(payload.decode("utf-8", "replace"))
-    except ValueError as error:
+        if b"\\u" in payload:
+            # Half a surrogate pair is no text that a terminal or file could take.
+            message = json.loads(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
         raise HostError("the agent sent a message that is not JSON", str(error)) from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise HostError("the agent sent a message without a type", repr(payload[:200]))

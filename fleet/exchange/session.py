@@ -133,6 +133,8 @@ class Session:
             self._channel.send(program().data)
         elif isinstance(step, PythonMissing):
             assert install is not None
+            if self._installing:
+                raise HostError("Python 3 could not be installed", self.errors, "install python3 there by hand, and run again")
             self._channel.send(install(step).encode() + b"\n")
             self._installing = True
         elif self._bootstrap.prompt:

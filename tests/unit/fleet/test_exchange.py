@@ -301,3 +301,19 @@ def test_what_sudo_shows_is_the_prompt() -> None:
     started = prepare(become=True)
     assert started.prompt is not None
     assert f" -p {started.prompt.replace('%', '%%')} " in started.command
+
+
+def test_a_python_that_cannot_be_installed_is_tried_once_and_told_with_what_was_said() -> None:
+    def peer(data: bytes) -> Sequence[Received]:
+        missing = Received(OUT, b"nopython centos 9 rhel\n")
+        return [said("No match for argument: python3\n"), missing] if data else [Received(OUT, MARKER.encode() + b"\n"), missing]
+
+    with pytest.raises(HostError, match="Python 3 could not be installed\nNo match for argument") as caught:
+        session(peer).hello(lambda _: "install it")
+    assert "install python3 there" in caught.value.resolution
+
+
+def test_half_a_surrogate_pair_from_a_host_can_be_printed() -> None:
+    payload = b'{"type": "t", "half": "a\\ud83d", "whole": "\\ud83d\\ude00"}'
+    (message,) = Decoder().feed(HEAD.pack(b"J", len(payload)) + payload)
+    assert message == {"type": "t", "half": "a?", "whole": "\U0001f600"}
