@@ -12,6 +12,8 @@ from skiff.linux.libc import failure
 
 REMOVE_ATTEMPTS = 50
 PAUSE = 0.01
+FREEZE_ATTEMPTS = 1000
+FREEZE_PAUSE = 0.001
 
 
 def write(directory: str, name: str, value: str | int) -> None:

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from skiff.cgroup.manager import Stats
     from skiff.spec.types import Cpu, DeviceRule, Memory, Resources
 
-FREEZE_ATTEMPTS = 100
-PAUSE = 0.001
-
 
 class V1:
     """See cgroup.manager.CgroupManager."""
@@ -112,11 +109,11 @@ class V1:
         """By the freezer, which may need more than one attempt on a group that forks."""
         directory = self._directory("freezer", "pause")
         wanted = "FROZEN" if frozen else "THAWED"
-        for _ in range(FREEZE_ATTEMPTS):
+        for _ in range(files.FREEZE_ATTEMPTS):
             files.write(directory, "freezer.state", wanted)
             if files.read(directory, "freezer.state") == wanted:
                 return
-            time.sleep(PAUSE)
+            time.sleep(files.FREEZE_PAUSE)
         files.write(directory, "freezer.state", "THAWED")
         raise Unsupported(f"could not freeze {directory}: a process sleeps uninterruptibly")
 

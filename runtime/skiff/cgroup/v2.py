@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from skiff.cgroup import files
 from skiff.cgroup.hierarchy import View
@@ -92,8 +93,15 @@ class V2:
         return files.pids(self._directory)
 
     def freeze(self, frozen: bool) -> None:
-        """By cgroup.freeze; the kernel finishes it in the background."""
-        self._write("freezer", "cgroup.freeze", 1 if frozen else 0)
+        """By cgroup.freeze; the kernel finishes it in the background, and cgroup.events tells when."""
+        wanted = 1 if frozen else 0
+        self._write("freezer", "cgroup.freeze", wanted)
+        for _ in range(files.FREEZE_ATTEMPTS):
+            if files.keyed(self._directory, "cgroup.events").get("frozen", wanted) == wanted:
+                return
+            time.sleep(files.FREEZE_PAUSE)
+        self._write("freezer", "cgroup.freeze", 0)
+        raise Unsupported(f"could not freeze {self._directory}: a process sleeps uninterruptibly")
 
     def kill(self, signal: int) -> None:
         """By cgroup.kill where the kernel has it (5.14), else frozen meanwhile."""
