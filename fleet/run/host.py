@@ -52,8 +52,7 @@ class HostRun:
         try:
             self._run(begun + self._job.timeout)
         except PythonWouldBeInstalled as error:
-            self.outcome.plan = Plan((Change("python", "preflight", False, "install", error.brief, ""),))
-            self.outcome.state = events.CHANGED
+            self._foresee(Change("python", "preflight", False, "install", error.brief, ""))
         except Refused:
             self.outcome.state = events.FAILED
         except FleetError as error:
@@ -63,6 +62,12 @@ class HostRun:
         self.outcome.seconds = time.monotonic() - begun
         self._tell("finished", self.outcome.as_json())
         return self.outcome
+
+    def _foresee(self, change: Change) -> None:
+        self.outcome.plan = Plan((change,))
+        self.outcome.counts["changed"] = 1
+        self.outcome.state = events.CHANGED
+        self._tell("plan", self.outcome.plan.as_json())
 
     def _fail(self, error: FleetError) -> None:
         # Once something may have been done, a lost connection is a failure of this host's run, not a host that was not met.

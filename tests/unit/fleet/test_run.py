@@ -169,8 +169,12 @@ def bare(command: str) -> FakeChannel:
 
 
 def test_check_mode_says_that_python_would_be_installed() -> None:
-    outcome = host_run(job("check"), FakeTransport(bare))
-    assert outcome.state == "changed"
+    heard: List[Event] = []
+    outcome = host_run(job("check"), FakeTransport(bare), heard)
+    assert (outcome.state, outcome.counts["changed"]) == ("changed", 1)
+    told = next(event.data for event in heard if event.kind == "plan")
+    assert [change["action"] for change in told["changes"]] == ["install"]
+    assert told["errors"] == []
     assert outcome.plan is not None
     assert [(change.action, change.summary) for change in outcome.plan.changes] == [
         ("install", "Python 3 would be installed; the rest is unknown until then")
