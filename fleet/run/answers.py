@@ -36,7 +36,7 @@ def show_answers(outcomes: Sequence[HostOutcome], name: str, as_json: bool) -> b
         if answer is not None and answer.status != 0:
             said = (answer.stderr or answer.stdout).strip() or f"exit status {answer.status}"
             if answer.status == 127:
-                said = f"there is no {SKIFF} on this host\n  -> `invoke provision --hosts {outcome.host}` deploys it"
+                said = f"there is no {SKIFF} on this host\n  -> `./inv provision --hosts {outcome.host}` deploys it"
             write_error(f"{outcome.host}: {said}")
     show_faults(outcomes)
     return len(good) == len(outcomes)

@@ -144,7 +144,7 @@ class HostRun:
         if self._job.mode == CHECK:
             raise PythonWouldBeInstalled("Python 3 would be installed; the rest is unknown until then")
         if self._job.mode != APPLY:
-            self._refuse_python("there is no Python >= 3.6 on this host", "`invoke provision` installs it")
+            self._refuse_python("there is no Python >= 3.6 on this host", "`./inv provision` installs it")
         self._reached = True
         self._installing = time.monotonic()
         self._tell("begin", PYTHON)
@@ -191,13 +191,11 @@ class HostRun:
         if outcome.state == events.INTERRUPTED:
             return
         failed = outcome.counts["failed"] or outcome.failed_checks
-        if self._job.mode == VERIFY and outcome.counts["changed"]:
+        drifted = outcome.counts["changed"] if self._job.mode == VERIFY else 0
+        if drifted:
             failed = True
-            outcome.faults.append(
-                Fault(
-                    f"{outcome.counts['changed']} resources are not as declared", resolution="`invoke provision` brings them back"
-                )
-            )
+            said = "1 resource is" if drifted == 1 else f"{drifted} resources are"
+            outcome.faults.append(Fault(f"{said} not as declared", resolution="`./inv provision` brings back what is declared"))
         if failed:
             outcome.state = events.FAILED
             if session.errors:

@@ -253,6 +253,12 @@ def test_a_host_that_is_not_met_is_unreachable_and_one_that_is_lost_has_failed()
     assert host_run(job(), agent(lose)).state == "failed"
 
 
+@pytest.mark.parametrize(("drifted", "words"), [(1, "1 resource is not as declared"), (2, "2 resources are not as declared")])
+def test_drift_is_counted_in_words(drifted: int, words: str) -> None:
+    outcome = host_run(job("verify"), agent(answering(plan("a", "b"), done(changed=drifted))))
+    assert outcome.faults[0].brief == words
+
+
 def test_events_tell_the_run_in_order() -> None:
     heard: List[Event] = []
     begin = {"type": "begin", "id": "a", "role": "r"}
