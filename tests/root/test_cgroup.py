@@ -11,7 +11,7 @@ import select
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
@@ -23,7 +23,6 @@ from skiff.errors import InvalidInput, Unsupported
 if TYPE_CHECKING:
     from skiff.cgroup.manager import CgroupManager
 
-Until = Callable[[Callable[[], bool]], None]
 MEBIBYTE = 1 << 20
 
 
