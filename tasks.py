@@ -258,6 +258,60 @@ def lab_ssh(_: Context, host: str, command: str, name: str) -> None:
     end(subprocess.run([*argv, command] if command else argv, check=False).returncode)
 
 
+INVENTORY: Table = {
+    "hosts": ("all", "Names, groups, globs, exclusions (all:!web3), separated by commas (default: all)."),
+    "inventory": ("", "Inventory file, Skiff's or Ansible's, instead of inventory/hosts.yml and the running lab's."),
+    "json": (False, "One JSON document on standard output."),
+}
+
+
+@skiff_task(INVENTORY)
+def inventory_list(_: Context, **given: Any) -> None:
+    """List hosts with their addresses and groups; connect to none.
+
+    Example: ./inv inventory.list --hosts 'web*'
+    """
+    show_inventory("list", given)
+
+
+@skiff_task(INVENTORY)
+def inventory_graph(_: Context, **given: Any) -> None:
+    """Draw the tree of groups and hosts; connect to none.
+
+    Example: ./inv inventory.graph --inventory /etc/ansible/hosts
+    """
+    show_inventory("graph", given)
+
+
+@skiff_task(INVENTORY)
+def inventory_show(_: Context, **given: Any) -> None:
+    """Show the merged settings of hosts, and the file and line where each was set; connect to none.
+
+    Example: ./inv inventory.show --hosts web1
+    """
+    show_inventory("show", given)
+
+
+def show_inventory(view: str, given: Dict[str, Any]) -> None:
+    """Prints one of the views of an inventory."""
+    with told():
+        from fleet.run import inventories
+
+        inventories.show(view, **given)
+
+
+@skiff_task({"out": ("", "Directory to write the files to, instead of printing them."), "role_path": ROLES["role_path"]})
+def inventory_schema(_: Context, out: str, role_path: str) -> None:
+    """Generate the JSON Schemas of inventory and role files, by which an editor completes and checks them.
+
+    Example: ./inv inventory.schema --out .schemas
+    """
+    with told():
+        from fleet import schema
+
+        schema.generate(out, role_path, print)
+
+
 @skiff_task()
 def lint(_: Context) -> None:
     """Check format, style, types and architecture.
@@ -294,11 +348,19 @@ def long_tests(_: Context) -> None:
 def namespace() -> Collection:
     """The tasks under their names."""
     root = Collection(provision, plan, verify, facts, version, info, bundle, demo, lint)
-    lab, tests = Collection("lab"), Collection("test")
+    lab, tests, inventory = Collection("lab"), Collection("test"), Collection("inventory")
     for name, member in (("up", lab_up), ("down", lab_down), ("status", lab_status), ("ssh", lab_ssh)):
         lab.add_task(member, name=name)
     tests.add_task(test, name="all", default=True)
     tests.add_task(long_tests, name="long")
+    for name, member in (
+        ("list", inventory_list),
+        ("graph", inventory_graph),
+        ("show", inventory_show),
+        ("schema", inventory_schema),
+    ):
+        inventory.add_task(member, name=name)
+    root.add_collection(inventory)
     root.add_collection(lab)
     root.add_collection(tests)
     return root

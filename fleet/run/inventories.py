@@ -1,15 +1,45 @@
-"""Opens the inventory that a task's options name, and says what of it is not followed."""
+"""Opens the inventory that a task's options name, says what of it is not followed, and shows it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Callable, Collection, Dict, Iterator, Mapping, Tuple
 
+from fleet.errors import UsageError
+from fleet.inventory import views
 from fleet.inventory.load import inventory_file, inventory_files, read_inventory
 from fleet.inventory.model import Inventory
-from fleet.progress.output import write_error
+from fleet.inventory.patterns import choose
+from fleet.progress.output import write_error, write_line
+from fleet.run.answers import print_json
 
 HOME = Path(__file__).resolve().parent.parent.parent / "inventory"
 LAB_INVENTORY = Path("/var/lib/skiff-lab/labs/lab/inventory.yml")
+
+VIEWS: Dict[str, Tuple[Callable[[Inventory, Collection[str]], Dict[str, Any]], Callable[[Mapping[str, Any]], Iterator[str]]]] = {
+    "list": (views.listing, views.list_lines),
+    "graph": (views.tree, views.graph_lines),
+    "show": (views.variables, views.variable_lines),
+}
+
+
+def show(view: str, hosts: str, inventory: str, json: bool) -> None:
+    """Prints one of the views of an inventory.
+
+    Raises:
+        UsageError: the inventory is faulty, or the pattern names no host of it.
+    """
+    opened = open_inventory(inventory)
+    names, outsiders = choose(opened, hosts)
+    for name in outsiders:
+        raise UsageError(f"--hosts: {name!r} stands in no inventory")
+    build, lines = VIEWS[view]
+    document = build(opened, names)
+    if json:
+        print_json(document)
+        return
+    for line in lines(document):
+        write_line(line)
 
 
 def open_inventory(given: str) -> Inventory:
