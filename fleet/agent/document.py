@@ -144,7 +144,16 @@ def real_path(path: str) -> str:
     Raises:
         AgentError: the link is one that somebody else could point elsewhere.
     """
-    if not os.path.islink(path) or not os.path.isfile(path):
+    return followed(path) if os.path.isfile(path) else path
+
+
+def followed(path: str) -> str:
+    """Where a link leads, if root alone can change it; any other path as it is.
+
+    Raises:
+        AgentError: the link is one that somebody else could point elsewhere.
+    """
+    if not os.path.islink(path):
         return path
     trusted = (0, os.geteuid())
     folder = os.stat(os.path.dirname(path) or "/")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MISSING = 127
 TIMED_OUT = 124
-LONGEST = 4 << 20  # bytes of output kept
+LONGEST = 4 << 20  # bytes of output kept, the last ones: a failure is told at the end
 SCRATCH = "/run" if os.access("/run", os.W_OK) else None  # memory: a full disk hides no message
 
 
@@ -75,5 +75,5 @@ def _scratch() -> "IO[bytes]":
 
 
 def _text(stream: "IO[bytes]") -> str:
-    stream.seek(0)
+    stream.seek(max(0, stream.seek(0, os.SEEK_END) - LONGEST))
     return stream.read(LONGEST).decode("utf-8", "replace")

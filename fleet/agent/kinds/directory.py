@@ -6,7 +6,7 @@ import stat
 
 from fleet.agent import atomic, diff, storage
 from fleet.agent.change import Change
-from fleet.agent.document import differing_metadata, look, require_parent, set_metadata
+from fleet.agent.document import differing_metadata, followed, look, require_parent, set_metadata
 from fleet.agent.errors import AgentError, from_os
 from fleet.agent.forecast import ABSENT, DIRECTORY, Forecast
 
@@ -29,7 +29,7 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
         require_parent(path, host)
         return Change("create", "create directory {}".format(path), diff.of_value(path, "absent", "directory " + want["mode"]))
     if stat.S_ISLNK(found.st_mode) and os.path.isdir(path):
-        found = os.stat(path)
+        found = os.stat(followed(path))
     if not stat.S_ISDIR(found.st_mode):
         raise AgentError("{} is not a directory".format(path), "", "move it away and run again")
     metadata = differing_metadata(found, int(want["mode"], 8), (uid, want["owner"]), (gid, want["group"]))
@@ -55,7 +55,7 @@ def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
         raise from_os(error, path) from error
     uid = host.accounts.owner(want["owner"], host.forecast)
     gid = host.accounts.owning_group(want["group"], host.forecast)
-    set_metadata(os.path.realpath(path), int(want["mode"], 8), uid, gid)
+    set_metadata(followed(path), int(want["mode"], 8), uid, gid)
 
 
 def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:

@@ -188,3 +188,23 @@ def test_only_what_is_missing_is_asked_for(session: Session, root: Path) -> None
     session.apply([wire(File(str(root / "one"), one))])
     exchange = session.run("apply", [wire(File(str(root / "one"), one)), wire(File(str(root / "two"), two))])
     assert exchange.one("need")["sha256"] == [two.sha256]
+
+
+def test_a_link_to_a_directory_that_another_user_may_move_is_not_followed(session: Session, root: Path) -> None:
+    (root / "theirs").mkdir(mode=0o700)
+    shared = root / "shared"
+    shared.mkdir()
+    (shared / "d").symlink_to(root / "theirs")
+    wanted = [wire(Directory(str(shared / "d"), mode="0755"))]
+    assert session.apply(wanted)[2]["failed"] == 0, "root's own link in root's own directory"
+    (root / "theirs").chmod(0o700)
+    shared.chmod(0o1777)
+    (error,) = session.check(wanted)["errors"]
+    assert error["error"]["brief"] == f"{shared}/d is a link that another user may change"
+    assert stat.S_IMODE((root / "theirs").stat().st_mode) == 0o700
+
+
+def test_the_end_of_long_output_is_kept() -> None:
+    done = process.run(["sh", "-c", f"head -c {process.LONGEST + 10} /dev/zero; echo the end"])
+    assert done.stdout.endswith("the end\n")
+    assert len(done.stdout) == process.LONGEST
