@@ -6,10 +6,10 @@ import fcntl
 import os
 import threading
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Set, Tuple
 
 import paramiko
-from paramiko.hostkeys import InvalidHostKey
+from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
 
 from fleet.errors import UnreachableError
 from fleet.transport.policies import ACCEPT_NEW
@@ -26,9 +26,23 @@ class KnownHosts:
         self.policy = policy
         self._lock = threading.Lock()
         self._keys = paramiko.HostKeys()
+        self._revoked: Set[str] = set()
         for file in self.files:
             if file.exists():
-                self._keys.load(str(file))
+                self._load(file)
+
+    def _load(self, file: Path) -> None:
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+            if line.startswith("@"):
+                # paramiko would take a marker for a host's name. A revoked key is so for every host; authorities are not supported.
+                marker, *fields = line.split()
+                self._revoked.update(fields[2:3] if marker == "@revoked" else ())
+                continue
+            entry = HostKeyEntry.from_line(line.strip(), number) if line.strip() and line[0] != "#" else None
+            if entry is not None and entry.key is not None:
+                for name in entry.hostnames or ():
+                    if entry.key.get_name() not in (self._keys.lookup(name) or ()):
+                        self._keys.add(name, entry.key.get_name(), entry.key)
 
     @classmethod
     def of(cls, file: Optional[Path], policy: str) -> KnownHosts:
@@ -41,6 +55,10 @@ class KnownHosts:
             return cls([file] if file else [USER_FILE, SYSTEM_FILE], policy)
         except OSError as error:
             raise UnreachableError(f"known hosts cannot be read from {error.filename}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise UnreachableError(
+                "known hosts are no text", str(error), "see the file that known_hosts names, or ~/.ssh/known_hosts"
+            ) from error
         except InvalidHostKey as error:
             raise UnreachableError(f"a key of the known hosts is broken: {error.line.strip()[:80]}") from error
 
@@ -48,7 +66,11 @@ class KnownHosts:
         """The known keys of a host as (type, key); `name` is `[address]:port` where the port is not 22."""
         with self._lock:
             found = self._keys.lookup(name)
-        return [] if found is None else [(kind, found[kind]) for kind in found]
+        return [] if found is None else [(kind, found[kind]) for kind in found if not self.is_revoked(found[kind])]
+
+    def is_revoked(self, key: paramiko.PKey) -> bool:
+        """Whether a file says that this key is never to be trusted again."""
+        return key.get_base64() in self._revoked
 
     def accept(self, name: str, key: paramiko.PKey) -> None:
         """Adds a key, in memory and to the file; one that another thread has just accepted is not written again.
@@ -95,6 +117,9 @@ class Policy(paramiko.MissingHostKeyPolicy):
         self._port = port
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002 # paramiko's
+        if self._known.is_revoked(key):
+            files = ", ".join(map(str, self._known.files))
+            raise UnreachableError(f"the host key of {hostname} is revoked: {kind(key)} {key.fingerprint}", f"files: {files}")
         if self._known.policy == ACCEPT_NEW:
             self._known.accept(hostname, key)
             return

@@ -131,6 +131,22 @@ def test_a_key_that_cannot_be_written_down_is_not_accepted(tmp_path: Path) -> No
     assert known.of_host("10.0.0.1") == []
 
 
+@pytest.mark.parametrize("policy", ["strict", "accept-new"])
+def test_a_revoked_key_is_refused_under_every_policy(tmp_path: Path, policy: str) -> None:
+    entry = f"{KEY.get_name()} {KEY.get_base64()}\n"
+    (tmp_path / "known").write_text(f"10.0.0.1 {entry}@revoked * {entry}")
+    known = KnownHosts([tmp_path / "known"], policy)
+    assert known.of_host("10.0.0.1") == []
+    with pytest.raises(UnreachableError, match=r"the host key of 10\.0\.0\.1 is revoked"):
+        Policy(known, 22).missing_host_key(paramiko.SSHClient(), "10.0.0.1", KEY)
+
+
+def test_a_certificate_authority_spoils_no_file_of_keys(tmp_path: Path) -> None:
+    entry = f"{KEY.get_name()} {KEY.get_base64()}\n"
+    (tmp_path / "known").write_text(f"@cert-authority *.example.com {entry}\n10.0.0.1 {entry}")
+    assert KnownHosts([tmp_path / "known"], "strict").of_host("10.0.0.1") == [(KEY.get_name(), KEY)]
+
+
 def test_a_password_is_not_shown() -> None:
     assert "secret" not in repr(Login("secret"))
 
@@ -146,6 +162,9 @@ def test_a_changed_key_is_told_loudly() -> None:
 def test_a_broken_file_of_keys_is_told(tmp_path: Path) -> None:
     (tmp_path / "known").write_text("10.0.0.1 ssh-ed25519 broken!\n")
     with pytest.raises(UnreachableError, match=r"a key of the known hosts is broken: 10\.0\.0\.1 ssh-ed25519 broken!"):
+        KnownHosts.of(tmp_path / "known", "strict")
+    (tmp_path / "known").write_bytes(b"\xff\xfe\n")
+    with pytest.raises(UnreachableError, match="known hosts are no text"):
         KnownHosts.of(tmp_path / "known", "strict")
     with pytest.raises(UnreachableError, match=r"known hosts cannot be read from .*: Is a directory"):
         KnownHosts.of(tmp_path, "strict")
