@@ -7,7 +7,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from fleet.inventory import settings
 from fleet.inventory.ansible import variables
-from fleet.inventory.document import Entry, suggestion
+from fleet.inventory.document import Entry, joined, suggestion
 from fleet.inventory.model import ALL, Group, Inventory
 
 UNGROUPED = "ungrouped"
@@ -34,10 +34,13 @@ class Gathered:
         self.defined[name] = entry
         self.hosts[name] = dict(found)
 
-    def add_host(self, name: str, entry: Entry, found: Mapping[str, Entry], group: str) -> None:
-        """A host of Ansible's form, which may be named several times."""
+    def add_host(self, name: str, entry: Entry, found: Mapping[str, Entry], group: str, port: Optional[int]) -> None:
+        """A host of Ansible's form, which may be named several times; the first time counts for a port in its name."""
         if name not in self.hosts:
-            self.define_host(name, replace(entry, foreign=True), {})
+            at = replace(entry, foreign=True)
+            self.define_host(
+                name, at, {} if port is None else {"ansible_port": replace(at, value=port, key=joined(at.key, "ansible_port"))}
+            )
         self.hosts[name].update(found)
         if group != ALL and name not in self.groups.setdefault(group, Group(group, entry)).hosts:
             self.groups[group].hosts.append(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 import shlex
 import warnings
@@ -73,12 +74,10 @@ class IniReader:
         except ValueError as error:
             at.refuse(f"is no line of a host: {error}")
         variables: Dict[str, Entry] = {}
-        if port is not None:
-            variables["ansible_port"] = Entry(port, self._file, at.line, "ansible_port", foreign=True)
         for part in rest:
             variables.update([self._assignment(part, at, spaces=False)])
         for name in names:
-            self._gathered.add_host(name, at, variables, group)
+            self._gathered.add_host(name, at, variables, group, port)
 
     def _child(self, line: str, group: str, at: Entry) -> None:
         match = CHILD.match(line)
@@ -110,10 +109,11 @@ class IniReader:
 
 
 def literal(text: str) -> Any:
-    """The Python literal that a text is, or else the text."""
+    """The Python literal that a text is, or else the text; of numbers, those that JSON has."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.literal_eval(text)
+            value = ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return text
+    return text if value is ... or (isinstance(value, float) and not math.isfinite(value)) else value

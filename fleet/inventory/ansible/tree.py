@@ -44,10 +44,8 @@ def read_group(gathered: Gathered, name: str, entry: Entry, parent: Optional[str
             names, port = ranges.hosts(word)
         except ValueError as error:
             value.refuse(str(error))
-        if port is not None:
-            variables.setdefault("ansible_port", replace(value, value=port, key=f"{value.key}.ansible_port", foreign=True))
         for host in names:
-            gathered.add_host(host, value, variables, name)
+            gathered.add_host(host, value, variables, name, port)
 
 
 def section(keys: Dict[str, Entry], name: str) -> Dict[str, Entry]:

@@ -64,6 +64,7 @@ def test_ansibles_variables_say_how_a_host_is_reached(line: str, expected: Dict[
 
 
 REFUSED = [
+    ("h:99999", "hosts:1: ansible_port: should be a port from 1 to 65535, not the integer 99999", ""),
     ("h ansible_port=ssh", "hosts:1: ansible_port: should be a port from 1 to 65535", ""),
     ("h ansible_host='{{ name }}'", "hosts:1: ansible_host: is a template", "write the value itself"),
     ("h ansible_become=perhaps", "hosts:1: ansible_become: should be true or false", ""),
