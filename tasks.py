@@ -312,6 +312,60 @@ def inventory_schema(_: Context, out: str, role_path: str) -> None:
         schema.generate(out, role_path, print)
 
 
+def named(*names: str) -> bool:
+    """Whether a word stands after one of these tasks: to Invoke, a positional argument is one that may not be left out."""
+    return any(word in names and not after.startswith("-") for word, after in zip(sys.argv, sys.argv[1:]))
+
+
+RUN: Table = {
+    "run": (None if named("runs.show", "report") else "", "The run's name, or the beginning of it (default: the last run)."),
+}
+JSON: Table = {"json": CONNECT["json"]}
+
+
+@skiff_task(JSON)
+def runs_list(_: Context, json: bool) -> None:
+    """List the recorded runs, the newest first: when, what, by whom, hosts by state.
+
+    Example: ./inv runs.list
+    """
+    with told():
+        from fleet.report import text
+
+        text.print_list(json)
+
+
+@skiff_task(RUN, DIFF, JSON, positional=("run",))
+def runs_show(_: Context, run: str, diff: bool, json: bool) -> None:
+    """Show one recorded run: what changed and what failed on each host.
+
+    Example: ./inv runs.show --diff
+    """
+    with told():
+        from fleet.report import text
+
+        text.print_run(run, diff, json)
+
+
+@skiff_task(
+    RUN,
+    {"out": ("", "The file to write (default: skiff-RUN.html, here).")},
+    positional=("run",),
+)
+def report(_: Context, run: str, out: str) -> None:
+    """Draw one recorded run as a page in one file: hosts by state, where time went, differences, failures, checks.
+
+    Example: ./inv report --out last.html
+    """
+    with told():
+        from fleet.report import outcomes, page
+
+        recorded = outcomes.read(run)
+        path = Path(out or f"skiff-{recorded.run.name}.html")
+        page.write(path, page.render(recorded))
+        print(path)
+
+
 @skiff_task()
 def lint(_: Context) -> None:
     """Check format, style, types and architecture.
@@ -347,7 +401,7 @@ def long_tests(_: Context) -> None:
 
 def namespace() -> Collection:
     """The tasks under their names."""
-    root = Collection(provision, plan, verify, facts, version, info, bundle, demo, lint)
+    root = Collection(provision, plan, verify, facts, version, info, report, bundle, demo, lint)
     lab, tests, inventory = Collection("lab"), Collection("test"), Collection("inventory")
     for name, member in (("up", lab_up), ("down", lab_down), ("status", lab_status), ("ssh", lab_ssh)):
         lab.add_task(member, name=name)
@@ -361,6 +415,10 @@ def namespace() -> Collection:
     ):
         inventory.add_task(member, name=name)
     root.add_collection(inventory)
+    runs = Collection("runs")
+    runs.add_task(runs_list, name="list")
+    runs.add_task(runs_show, name="show")
+    root.add_collection(runs)
     root.add_collection(lab)
     root.add_collection(tests)
     return root

@@ -20,6 +20,7 @@ SHADES = {
     events.UNREACHABLE: RED,
     events.INTERRUPTED: CYAN,
     "skipped": CYAN,
+    "unfinished": CYAN,
 }
 
 
@@ -133,5 +134,5 @@ def holder(data: Mapping[str, Any]) -> str:
 def totals(outcomes: Sequence[HostOutcome]) -> str:
     """How many hosts ended in which state."""
     states: List[str] = [outcome.state for outcome in outcomes]
-    parts = [f"{states.count(state)} {state}" for state in events.STATES if state in states]
+    parts = [f"{states.count(state)} {state}" for state in dict.fromkeys((*events.STATES, *states)) if state in states]
     return f"{len(outcomes)} host{'' if len(outcomes) == 1 else 's'}: {', '.join(parts)}"

@@ -43,8 +43,9 @@ TASKS: Dict[str, object] = dict(every_task())
 def test_every_task_is_there() -> None:
     lab, test = {"lab.up", "lab.down", "lab.status", "lab.ssh"}, {"test.all", "test.long"}
     inventory = {"inventory.list", "inventory.graph", "inventory.show", "inventory.schema"}
+    runs = {"runs.list", "runs.show", "report"}
     alone = {"provision", "plan", "verify", "facts", "version", "info", "bundle", "demo", "lint"}
-    assert set(TASKS) == alone | inventory | lab | test
+    assert set(TASKS) == alone | inventory | lab | runs | test
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -94,6 +95,12 @@ USAGE: List[Tuple[List[str], str]] = [
     (["plan", "--hosts", "localhost", "--role-path", "/nowhere"], "--role-path: /nowhere is no directory"),
     (["facts", "--hosts", "localhost", "--inventory", "/nowhere.yml"], "nowhere.yml: cannot be read"),
     (["provision", "--hosst", "x"], "--hosst"),
+    (["provision", "--hosts", "@failed"], "there is no last run in"),
+    (["verify", "--hosts", "localhost", "--json", "--tap"], "--json and --tap both want standard output"),
+    (["verify", "--hosts", "localhost", "--junit", "/nowhere/x.xml"], "--junit: /nowhere/x.xml cannot be written"),
+    (["runs.show"], "there is no run yet in"),
+    (["runs.show", "20260101"], "there is no run yet in"),
+    (["report", "20260101", "--out", "/nowhere/x.html"], "there is no run yet in"),
 ]
 
 
