@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import contextlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fleet.bootstrap import Bootstrap, prepare, program
 from fleet.content import CHUNK, Content
 from fleet.errors import HostError
-from fleet.exchange.frames import HEAD, LIMIT, Decoder, encode, encode_content
+from fleet.exchange.frames import Decoder
 from fleet.exchange.opening import Frames, Opening, ProgramNeeded, PythonMissing, Started, Step
 from fleet.exchange.session import Session
 from fleet.transport import ERR, OUT, Received
@@ -44,45 +41,6 @@ def refuse(_missing: PythonMissing) -> str:
 
 def desired(**fields: Any) -> Dict[str, Any]:
     return {"mode": "apply", "resources": [], "probes": [], **fields}
-
-
-@given(st.lists(st.dictionaries(st.text(), st.text() | st.integers()), min_size=1, max_size=5), st.integers(1, 50))
-def test_frames_survive_any_cut(bodies: List[Dict[str, Any]], size: int) -> None:
-    messages = [{**body, "type": "x"} for body in bodies]
-    data = b"".join(encode(message) for message in messages)
-    decoder = Decoder()
-    found = [message for start in range(0, len(data), size) for message in decoder.feed(data[start : start + size])]
-    assert found == messages
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b"Xabcd", HEAD.pack(b"J", LIMIT + 1), HEAD.pack(b"J", 2) + b"{]", HEAD.pack(b"J", 2) + b"[]", HEAD.pack(b"B", 0)],
-)
-def test_what_is_no_frame_is_refused(data: bytes) -> None:
-    with pytest.raises(HostError, match="the agent sent"):
-        Decoder().feed(data)
-
-
-@given(st.binary(max_size=300))
-def test_hostile_bytes_never_do_more_than_be_refused(data: bytes) -> None:
-    decoder = Decoder()
-    with contextlib.suppress(HostError):
-        assert all(isinstance(message["type"], str) for message in decoder.feed(data))
-
-
-def test_a_content_goes_in_pieces_of_a_mebibyte_with_its_digest() -> None:
-    content = Content.of(b"x" * (CHUNK + 1))
-    frames = list(encode_content(content))
-    assert [part[:1] for part in frames] == [b"B", b"B", b"E"]
-    assert [HEAD.unpack_from(part)[1] for part in frames] == [32 + CHUNK, 33, 32]
-    assert all(part[5:37].hex() == content.sha256 for part in frames)
-    assert [part[:1] for part in encode_content(Content.of(b""))] == [b"E"]
-
-
-def test_a_desired_state_beyond_the_limit_is_refused() -> None:
-    with pytest.raises(HostError, match="choose fewer roles"):
-        encode({"type": "desired", "resources": ["x" * LIMIT]})
 
 
 OPENINGS = [
@@ -311,9 +269,3 @@ def test_a_python_that_cannot_be_installed_is_tried_once_and_told_with_what_was_
     with pytest.raises(HostError, match="Python 3 could not be installed\nNo match for argument") as caught:
         session(peer).hello(lambda _: "install it")
     assert "install python3 there" in caught.value.resolution
-
-
-def test_half_a_surrogate_pair_from_a_host_can_be_printed() -> None:
-    payload = b'{"type": "t", "half": "a\\ud83d", "whole": "\\ud83d\\ude00"}'
-    (message,) = Decoder().feed(HEAD.pack(b"J", len(payload)) + payload)
-    assert message == {"type": "t", "half": "a?", "whole": "\U0001f600"}

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
-import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
@@ -16,15 +13,11 @@ from fleet.events import Event, HostOutcome
 from fleet.inventory.model import Host
 from fleet.resources import File
 from fleet.roles.loader import Role
-from fleet.run.fanout import Fanout, exit_status
 from fleet.run.host import HostRun
 from fleet.run.job import Job
 from fleet.transport import OUT, Received, Transport
 from fleet.transport.fake import FakeChannel, FakeTransport
-from fleet.variables import Variable
-from tests.unit.fleet.wire import Script, agent_channel, done, hello, plan, result
-
-DECLARED = {"word": Variable("word", "r", "string", "plain", "")}
+from tests.unit.fleet.wire import DECLARED, agent, agent_channel, answering, done, hello, job, plan, result
 
 
 def role(**functions: Callable[..., Any]) -> Role:
@@ -34,17 +27,9 @@ def role(**functions: Callable[..., Any]) -> Role:
     return Role(name="r", templates=Path(), variables=DECLARED, **{**given, **functions})
 
 
-def job(mode: str = "apply", *roles: Role, **fields: Any) -> Job:
-    return Job(mode, tuple(roles), declared=DECLARED, **fields)
-
-
 def host_run(job: Job, transport: Transport, heard: Optional[List[Event]] = None) -> HostOutcome:
     emit = (heard if heard is not None else []).append
     return HostRun(Host("h1", "10.0.0.1"), job, lambda *_: transport, emit, threading.Event())()
-
-
-def agent(script: Script, **options: Any) -> FakeTransport:
-    return FakeTransport(agent_channel(script, **options))
 
 
 class Seen:
@@ -56,10 +41,6 @@ class Seen:
     def __call__(self, message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         self.types.append(message["type"])
         return []
-
-
-def answering(*messages: Mapping[str, Any]) -> Script:
-    return lambda message: messages if message["type"] == "desired" else []
 
 
 FAILED = result("a", "failed", error={"brief": "disk full", "details": "0 bytes", "resolution": "free some"})
@@ -264,132 +245,3 @@ def test_events_tell_the_run_in_order() -> None:
     begin = {"type": "begin", "id": "a", "role": "r"}
     host_run(job(), agent(answering(plan("a"), begin, result("a", "changed"), done(changed=1))), heard)
     assert [event.kind for event in heard] == ["connecting", "facts", "plan", "begin", "result", "finished"]
-
-
-class Heard:
-    """A listener that keeps what it hears, and may act on it."""
-
-    def __init__(self, act: Callable[[Event], None] = lambda _: None) -> None:
-        self.events: List[Event] = []
-        self.interrupted = False
-        self._act = act
-
-    def begin(self, run: str, hosts: List[str]) -> None:
-        self.hosts = hosts
-
-    def hear(self, event: Event) -> None:
-        self.events.append(event)
-        self._act(event)
-
-    def end(self, outcomes: List[HostOutcome], interrupted: bool) -> None:
-        self.interrupted = interrupted
-
-
-def hosts(*names: str) -> List[Host]:
-    return [Host(name, "10.0.0.1") for name in names]
-
-
-def test_a_slow_host_holds_no_other() -> None:
-    others_done = threading.Event()
-
-    def connect(host: Host, _stopping: threading.Event) -> Transport:
-        def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-            if host.name == "slow":
-                assert others_done.wait(20)
-            return [plan(), done()]
-
-        return agent(script)
-
-    finished: List[str] = []
-
-    def act(event: Event) -> None:
-        if event.kind == "finished":
-            finished.append(event.host)
-            if len(finished) == 3:
-                others_done.set()
-
-    with ThreadPoolExecutor(4) as executor:
-        outcomes = Fanout(job(), connect, [Heard(act)]).run(hosts("slow", "a", "b", "c"), executor)
-    assert [outcome.host for outcome in outcomes] == ["slow", "a", "b", "c"]
-    assert finished[-1] == "slow"
-
-
-def test_the_first_interrupt_stops_every_host_orderly() -> None:
-    stopped: List[str] = []
-
-    def connect(host: Host, _stopping: threading.Event) -> Transport:
-        def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-            if message["type"] == "desired":
-                return [plan("a", "b"), {"type": "begin", "id": "a", "role": "r"}]
-            stopped.append(host.name)
-            return [result("a", "changed"), result("b", "skipped"), done(changed=1, skipped=1, interrupted=True)]
-
-        return agent(script)
-
-    def act(event: Event) -> None:
-        if event.kind == "begin" and not stopped:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    before = signal.getsignal(signal.SIGINT)
-    listener = Heard(act)
-    with ThreadPoolExecutor(1) as executor:
-        outcomes = Fanout(job(), connect, [listener]).run(hosts("first", "never"), executor)
-    assert stopped == ["first"]
-    assert [outcome.state for outcome in outcomes] == ["interrupted", "interrupted"]
-    assert outcomes[0].counts["changed"] == 1
-    assert outcomes[1].plan is None
-    assert listener.interrupted
-    assert exit_status(outcomes, True) == 130
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_a_fault_of_our_own_is_a_failed_host_not_a_broken_run() -> None:
-    def connect(host: Host, _stopping: threading.Event) -> Transport:
-        raise ValueError("odd")
-
-    with ThreadPoolExecutor(1) as executor:
-        (outcome,) = Fanout(job(), connect, []).run(hosts("h"), executor)
-    assert outcome.state == "failed"
-    assert "internal error: ValueError: odd" in outcome.faults[0].brief
-
-
-def test_what_cannot_be_connected_with_is_an_unreachable_host() -> None:
-    def connect(host: Host, _stopping: threading.Event) -> Transport:
-        raise UnreachableError("known hosts cannot be read")
-
-    with ThreadPoolExecutor(1) as executor:
-        (outcome,) = Fanout(job(), connect, []).run(hosts("h"), executor)
-    assert (outcome.state, outcome.faults[0].brief) == ("unreachable", "known hosts cannot be read")
-
-
-def test_a_listener_that_fails_leaves_no_host_at_work_unseen() -> None:
-    stopped: List[str] = []
-
-    def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        if message["type"] == "stop":
-            stopped.append("h")
-            return [done(interrupted=True)]
-        return [plan("a")]
-
-    def act(event: Event) -> None:
-        if event.kind == "plan":
-            raise OSError("no room on this machine")
-
-    with pytest.raises(OSError, match="no room"), ThreadPoolExecutor(1) as executor:
-        Fanout(job(), lambda *_: agent(script), [Heard(act)]).run(hosts("h"), executor)
-    assert stopped == ["h"]
-
-
-@pytest.mark.parametrize(
-    ("states", "interrupted", "status"),
-    [
-        ([], False, 0),
-        (["ok", "changed"], False, 0),
-        (["ok", "failed", "unreachable"], False, 2),
-        (["ok", "unreachable"], False, 3),
-        (["interrupted"], True, 130),
-        (["failed"], True, 130),
-    ],
-)
-def test_the_exit_status_tells_the_worst(states: List[str], interrupted: bool, status: int) -> None:
-    assert exit_status([HostOutcome("h", state=state) for state in states], interrupted) == status

@@ -7,8 +7,11 @@ import re
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from fleet.exchange.frames import HEAD, JSON
+from fleet.roles.loader import Role
+from fleet.run.job import Job
 from fleet.transport import ERR, OUT, Received
-from fleet.transport.fake import FakeChannel
+from fleet.transport.fake import FakeChannel, FakeTransport
+from fleet.variables import Variable
 
 FACTS: Dict[str, Any] = {
     "hostname": "h1",
@@ -115,3 +118,18 @@ def agent_channel(script: Script, **options: Any) -> Callable[[str], FakeChannel
 
 def said(text: str) -> Received:
     return Received(ERR, text.encode())
+
+
+DECLARED = {"word": Variable("word", "r", "string", "plain", "")}
+
+
+def job(mode: str = "apply", *roles: Role, **fields: Any) -> Job:
+    return Job(mode, tuple(roles), declared=DECLARED, **fields)
+
+
+def agent(script: Script, **options: Any) -> FakeTransport:
+    return FakeTransport(agent_channel(script, **options))
+
+
+def answering(*messages: Mapping[str, Any]) -> Script:
+    return lambda message: messages if message["type"] == "desired" else []

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, List, Mapping, Sequence
+
+import pytest
+
+from fleet.errors import UnreachableError
+from fleet.events import Event, HostOutcome
+from fleet.inventory.model import Host
+from fleet.run.fanout import Fanout, exit_status
+from fleet.transport import Transport
+from tests.unit.fleet.wire import agent, done, job, plan, result
+
+
+class Heard:
+    """A listener that keeps what it hears, and may act on it."""
+
+    def __init__(self, act: Callable[[Event], None] = lambda _: None) -> None:
+        self.events: List[Event] = []
+        self.interrupted = False
+        self._act = act
+
+    def begin(self, run: str, hosts: List[str]) -> None:
+        self.hosts = hosts
+
+    def hear(self, event: Event) -> None:
+        self.events.append(event)
+        self._act(event)
+
+    def end(self, outcomes: List[HostOutcome], interrupted: bool) -> None:
+        self.interrupted = interrupted
+
+
+def hosts(*names: str) -> List[Host]:
+    return [Host(name, "10.0.0.1") for name in names]
+
+
+def test_a_slow_host_holds_no_other() -> None:
+    others_done = threading.Event()
+
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+            if host.name == "slow":
+                assert others_done.wait(20)
+            return [plan(), done()]
+
+        return agent(script)
+
+    finished: List[str] = []
+
+    def act(event: Event) -> None:
+        if event.kind == "finished":
+            finished.append(event.host)
+            if len(finished) == 3:
+                others_done.set()
+
+    with ThreadPoolExecutor(4) as executor:
+        outcomes = Fanout(job(), connect, [Heard(act)]).run(hosts("slow", "a", "b", "c"), executor)
+    assert [outcome.host for outcome in outcomes] == ["slow", "a", "b", "c"]
+    assert finished[-1] == "slow"
+
+
+def test_the_first_interrupt_stops_every_host_orderly() -> None:
+    stopped: List[str] = []
+
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+            if message["type"] == "desired":
+                return [plan("a", "b"), {"type": "begin", "id": "a", "role": "r"}]
+            stopped.append(host.name)
+            return [result("a", "changed"), result("b", "skipped"), done(changed=1, skipped=1, interrupted=True)]
+
+        return agent(script)
+
+    def act(event: Event) -> None:
+        if event.kind == "begin" and not stopped:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    listener = Heard(act)
+    with ThreadPoolExecutor(1) as executor:
+        outcomes = Fanout(job(), connect, [listener]).run(hosts("first", "never"), executor)
+    assert stopped == ["first"]
+    assert [outcome.state for outcome in outcomes] == ["interrupted", "interrupted"]
+    assert outcomes[0].counts["changed"] == 1
+    assert outcomes[1].plan is None
+    assert listener.interrupted
+    assert exit_status(outcomes, True) == 130
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_fault_of_our_own_is_a_failed_host_not_a_broken_run() -> None:
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        raise ValueError("odd")
+
+    with ThreadPoolExecutor(1) as executor:
+        (outcome,) = Fanout(job(), connect, []).run(hosts("h"), executor)
+    assert outcome.state == "failed"
+    assert "internal error: ValueError: odd" in outcome.faults[0].brief
+
+
+def test_what_cannot_be_connected_with_is_an_unreachable_host() -> None:
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        raise UnreachableError("known hosts cannot be read")
+
+    with ThreadPoolExecutor(1) as executor:
+        (outcome,) = Fanout(job(), connect, []).run(hosts("h"), executor)
+    assert (outcome.state, outcome.faults[0].brief) == ("unreachable", "known hosts cannot be read")
+
+
+def test_a_listener_that_fails_leaves_no_host_at_work_unseen() -> None:
+    stopped: List[str] = []
+
+    def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        if message["type"] == "stop":
+            stopped.append("h")
+            return [done(interrupted=True)]
+        return [plan("a")]
+
+    def act(event: Event) -> None:
+        if event.kind == "plan":
+            raise OSError("no room on this machine")
+
+    with pytest.raises(OSError, match="no room"), ThreadPoolExecutor(1) as executor:
+        Fanout(job(), lambda *_: agent(script), [Heard(act)]).run(hosts("h"), executor)
+    assert stopped == ["h"]
+
+
+@pytest.mark.parametrize(
+    ("states", "interrupted", "status"),
+    [
+        ([], False, 0),
+        (["ok", "changed"], False, 0),
+        (["ok", "failed", "unreachable"], False, 2),
+        (["ok", "unreachable"], False, 3),
+        (["interrupted"], True, 130),
+        (["failed"], True, 130),
+    ],
+)
+def test_the_exit_status_tells_the_worst(states: List[str], interrupted: bool, status: int) -> None:
+    assert exit_status([HostOutcome("h", state=state) for state in states], interrupted) == status
