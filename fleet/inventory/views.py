@@ -36,7 +36,7 @@ def listing(inventory: Inventory, names: Collection[str]) -> Dict[str, Any]:
 def list_lines(hosts: Mapping[str, Any]) -> Iterator[str]:
     """A line a host, in columns."""
     rows = [(name, target(host), ",".join(host["groups"])) for name, host in hosts.items()]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
     for name, where, groups in rows:
         yield one_line(f"{name:<{widths[0]}}  {where:<{widths[1]}}  {groups}").rstrip()
 

@@ -25,7 +25,9 @@ FOLLOWED = {
 CONNECTIONS = {"ssh": "ssh", "smart": "ssh", "paramiko": "ssh", "paramiko_ssh": "ssh", "local": "local"}
 YES, NO = ("yes", "true", "on", "y", "t", "1"), ("no", "false", "off", "n", "f", "0")
 ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
-REDIRECTING = re.compile(r"(-o)?\s*(proxyjump|proxycommand|hostname|port|user|bindaddress|bindinterface)\b|-[JWlpb]", re.IGNORECASE)
+REDIRECTING = re.compile(
+    r"(?:-o)?\s*(?P<name>(?i:proxyjump|proxycommand|hostname|port|user|bindaddress|bindinterface)\b|(?<!-o)-[JWlpbB])"
+)
 PASSWORDS = re.compile(r"ansible_(ssh_|become_|sudo_|su_)?pass(word)?\Z|ansible_ssh_private_key_passphrase\Z")
 CONFIG = "write it into ~/.ssh/config, which Skiff reads"
 AGREEING = {
@@ -71,21 +73,23 @@ def refuse_redirection(settings: Mapping[str, Entry]) -> None:
     """Refuses SSH arguments that lead elsewhere than the address says: without them, another machine might be reached.
 
     Raises:
-        UsageError: there are some.
+        UsageError: there are some. Their values are not told, for they may hold a password.
     """
     for name in ARGUMENTS:
         entry = settings.get(name)
-        if entry is not None and entry.foreign and redirecting(entry):
-            entry.refuse(f"{entry.value!r} is not followed by Skiff, and without it another machine might be reached", CONFIG)
+        word = redirection(entry) if entry is not None and entry.foreign else ""
+        if entry is not None and word:
+            entry.refuse(f"{word} is not followed by Skiff, and without it another machine might be reached", CONFIG)
 
 
-def redirecting(entry: Entry) -> bool:
-    """Whether SSH arguments lead elsewhere; those that cannot be split into words are taken for such."""
+def redirection(entry: Entry) -> str:
+    """The first of SSH's arguments that leads elsewhere, without its value; empty if there is none."""
     try:
         words = shlex.split(str(entry.value))
     except ValueError:
-        return True
-    return any(REDIRECTING.match(word) for word in words)
+        return "what cannot be split into words"
+    matches = [REDIRECTING.match(word) for word in words]
+    return next((match["name"] for match in matches if match), "")
 
 
 def warnings(entries: Iterable[Tuple[str, Entry]]) -> List[str]:
