@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, List, Mapping, Sequence
@@ -13,7 +15,8 @@ from fleet.events import Event, HostOutcome
 from fleet.inventory.model import Host
 from fleet.run.fanout import Fanout, exit_status
 from fleet.transport import Transport
-from tests.unit.fleet.wire import agent, done, job, plan, result
+from fleet.transport.fake import FakeTransport
+from tests.unit.fleet.wire import agent, answering, done, job, plan, result
 
 
 class Heard:
@@ -143,3 +146,43 @@ def test_a_listener_that_fails_leaves_no_host_at_work_unseen() -> None:
 )
 def test_the_exit_status_tells_the_worst(states: List[str], interrupted: bool, status: int) -> None:
     assert exit_status([HostOutcome("h", state=state) for state in states], interrupted) == status
+
+
+def test_many_hosts_leave_no_thread_and_no_descriptor() -> None:
+    closed: List[FakeTransport] = []
+
+    def connect(_host: Host, _stopping: threading.Event) -> Transport:
+        closed.append(agent(answering(plan(), done())))
+        return closed[-1]
+
+    before = (threading.active_count(), len(os.listdir("/proc/self/fd")))
+    with ThreadPoolExecutor(16) as executor:
+        outcomes = Fanout(job(), connect, []).run(hosts(*(f"h{number}" for number in range(200))), executor)
+    assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == before
+    assert {outcome.state for outcome in outcomes} == {"ok"}
+    assert [transport.closed for transport in closed] == [True] * 200
+
+
+TWICE = """\
+import os, signal, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from fleet.inventory.model import Host
+from fleet.run.fanout import Fanout
+from fleet.run.job import Job
+os.close(2) if sys.argv[1] == "deaf" else None
+def connect(host, stopping):
+    os.kill(os.getpid(), signal.SIGINT)
+    stopping.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait()
+with ThreadPoolExecutor(1) as executor:
+    Fanout(Job("facts"), connect, []).run([Host("h", "10.0.0.1")], executor)
+"""
+
+
+@pytest.mark.parametrize("how", ["heard", "deaf"])
+def test_the_second_interrupt_ends_at_once_whatever_hangs(how: str) -> None:
+    ended = subprocess.run([sys.executable, "-c", TWICE, how], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 130
+    assert ended.stdout == ""
+    assert ("ended at once; the next run continues from here" in ended.stderr) is (how == "heard")
