@@ -98,7 +98,7 @@ class Words:
         """One check in a line, with the cure of one that failed."""
         mark = paint("ok    ", GREEN, self._colour) if check.passed else paint("FAILED", RED, self._colour)
         detail = f": {clipped(' '.join(harmless(check.detail).split()))}" if check.detail else ""
-        yield f"{indent}{mark} {role:<13} {check.title}{detail}"
+        yield f"{indent}{mark} {role:<13} {on_one_line(check.title)}{detail}"
         if not check.passed and check.cure:
             yield from (f"{indent}       -> {line}" for line in harmless(check.cure).splitlines())
 

@@ -209,7 +209,7 @@ HOSTILE = "fine\x1b]0;title\x07\x1b[2J\u202e\nweb2: changed everything\r\x9b31m\
 def test_what_a_host_says_steers_no_terminal_and_forges_no_line() -> None:
     outcome = HostOutcome("web1", state="failed", reboot=(HOSTILE,))
     outcome.faults.append(Fault(HOSTILE, HOSTILE, HOSTILE, "file:" + HOSTILE))
-    outcome.checks.append(("r", Check("t", False, HOSTILE, HOSTILE)))
+    outcome.checks.append(("r", Check(HOSTILE, False, HOSTILE, HOSTILE)))
     hostile = {"summary": HOSTILE, "diff": HOSTILE, "id": HOSTILE, "action": HOSTILE, "role": "r", "handler": False}
     events = [
         Event("web1", "result", result(HOSTILE, "changed", summary=HOSTILE, diff=HOSTILE)),

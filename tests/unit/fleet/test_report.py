@@ -47,7 +47,7 @@ def web2() -> List[Event]:
     failed = HostOutcome("web2", "failed", seconds=1.0, faults=[Fault(HOSTILE, HOSTILE + "\nlast", HOSTILE, HOSTILE)])
     error = {"brief": HOSTILE, "details": "", "resolution": ""}
     broken = result(HOSTILE, "failed", role=HOSTILE, summary=HOSTILE, diff=HOSTILE, seconds=0.5, error=error)
-    check = {"role": HOSTILE, "title": HOSTILE, "passed": False, "detail": HOSTILE, "cure": HOSTILE}
+    check = {"role": "service", "title": HOSTILE, "passed": False, "detail": HOSTILE, "cure": HOSTILE}
     return [
         event("web2", 0.0, "connecting", address=HOSTILE),
         event("web2", 0.6, "result", **broken),
