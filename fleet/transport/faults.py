@@ -22,12 +22,12 @@ def is_passing(error: BaseException) -> bool:
         return any(isinstance(each, ConnectionRefusedError) for each in error.errors.values())
     if isinstance(error, (ConnectionRefusedError, ConnectionResetError, BrokenPipeError, EOFError)):
         return True
-    return no_banner(error) and not isinstance(error.__context__, socket.timeout)
+    return isinstance(error, paramiko.SSHException) and "banner" in str(error) and not isinstance(error.__context__, socket.timeout)
 
 
-def no_banner(error: BaseException) -> bool:
-    """Whether the connection stood, and no SSH server spoke."""
-    return isinstance(error, paramiko.SSHException) and "banner" in str(error).lower()
+def is_mute(error: BaseException) -> bool:
+    """Whether the connection stood and no SSH server spoke; paramiko says "No existing session" of a handshake without end."""
+    return isinstance(error, paramiko.SSHException) and any(word in str(error) for word in ("banner", "No existing session"))
 
 
 def explain(error: BaseException, host: Host, user: str, timeout: float) -> UnreachableError:
@@ -64,10 +64,8 @@ def explain(error: BaseException, host: Host, user: str, timeout: float) -> Unre
             str(error),
             "sshd may be at its limit (MaxStartups), or something else listens there",
         )
-    if no_banner(error):
+    if is_mute(error):
         return UnreachableError(
-            f"{where} accepts connections, but no SSH server answers there",
-            str(error),
-            "see the port, and that sshd is not stopped",
+            f"{where} accepts connections, but no SSH server answers there", "", "see the port, and that sshd is not stopped"
         )
     return UnreachableError(f"{where} cannot be reached: {str(error) or type(error).__name__}")

@@ -251,11 +251,12 @@ def test_a_connect_is_tried_again_with_a_growing_jittered_delay() -> None:
     assert len(waits) == len(bounds)
 
 
-def test_a_host_that_accepts_and_says_nothing_is_waited_for_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limits", [{"banner_timeout": 1}, {"connect_timeout": 1}])
+def test_a_host_that_accepts_and_says_nothing_is_waited_for_once(limits: Dict[str, int]) -> None:
     silent = socket.create_server(("127.0.0.1", 0))
     waits: List[float] = []
     host = Host("h", "127.0.0.1", port=silent.getsockname()[1], user="me")
-    login = Login("secret", banner_timeout=1)
+    login = Login("secret", **limits)
 
     def wait(seconds: float) -> bool:
         waits.append(seconds)
