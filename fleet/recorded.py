@@ -17,7 +17,7 @@ LAST = "last"
 NONE_YET = "`./inv provision --hosts all --check` makes a run that changes nothing"
 
 # What a look at many records needs of each.
-SUMMARIES = (b'"kind": "finished"', b'"kind": "end"')
+SUMMARIES = (b'"kind": "finished"', b'"kind": "end"', b'"status": "changed"')
 
 Line = Mapping[str, Any]
 
@@ -99,7 +99,8 @@ def read(path: Path, details: bool = True) -> Run:
     try:
         with path.open("rb") as stream:
             alive = record_files.held(stream.fileno())
-            run = told(path.stem, lines(stream, details), details)
+            with whole(path.stem):
+                run = told(path.stem, lines(stream, details), details)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     if run is None:
@@ -107,6 +108,19 @@ def read(path: Path, details: bool = True) -> Run:
     if run.state == KILLED and alive:
         run.state = IN_PROGRESS
     return run
+
+
+@contextlib.contextmanager
+def whole(name: str) -> Iterator[None]:
+    """What a record does not hold is told as the record's damage.
+
+    Raises:
+        UsageError: something is missing, or is of another kind.
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"the record of {name} is damaged: {type(error).__name__}: {error}") from error
 
 
 def lines(stream: Iterator[bytes], details: bool) -> Iterator[Dict[str, Any]]:
@@ -144,6 +158,9 @@ def hear(story: HostStory, line: Line, details: bool) -> None:
         story.events.append(line)
     if line["kind"] == "finished":
         settle(story, line)
+    elif line["kind"] == "result":
+        # Of a host that comes to no end nothing else tells how much was done.
+        story.counts[line["status"]] = story.counts.get(line["status"], 0) + 1
 
 
 def settle(story: HostStory, line: Line) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 from fleet import recorded
 from fleet.checks import Check
-from fleet.errors import UsageError
 from fleet.events import Fault, HostOutcome
 from fleet.plan import Plan
 from fleet.recorded import HostStory, Run
+
+STATUSES = ("ok", "changed", "failed", "skipped")
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,8 @@ def read(name: str) -> Told:
         UsageError: there is none, or its record is damaged.
     """
     run = recorded.read(recorded.find(name))
-    try:
+    with recorded.whole(run.name):
         return Told(run, [outcome(story) for story in run.hosts.values()])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"the record of {run.name} is damaged: {type(error).__name__}: {error}") from error
 
 
 def outcome(story: HostStory) -> HostOutcome:
@@ -42,7 +41,7 @@ def outcome(story: HostStory) -> HostOutcome:
     return HostOutcome(
         story.host,
         state=story.state,
-        counts=dict(story.counts or counted(story)),
+        counts={status: story.counts.get(status, 0) for status in STATUSES},
         seconds=float(story.seconds or lasted(story)),
         reboot=tuple(end.get("reboot", ())),
         plan=plan(story),
@@ -59,12 +58,6 @@ def plan(story: HostStory) -> Optional[Plan]:
         return None
     errors = [error if "error" in error else {**error, "error": error} for error in made[0]["errors"]]
     return Plan.from_wire({"changes": made[0]["changes"], "errors": errors})
-
-
-def counted(story: HostStory) -> Dict[str, int]:
-    """The counts of a host that came to no end."""
-    states = [line["status"] for line in story.of("result")]
-    return {state: states.count(state) for state in ("ok", "changed", "failed", "skipped")}
 
 
 def lasted(story: HostStory) -> float:

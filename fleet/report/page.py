@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
+from fleet import recorded
 from fleet.errors import UsageError
 from fleet.events import FAILED, INTERRUPTED, UNREACHABLE, HostOutcome
 from fleet.progress.harmless import harmless
-from fleet.recorded import UNFINISHED
 from fleet.report import text, timeline
 from fleet.report.outcomes import Told
 from fleet.report.timeline import Stretch
@@ -20,7 +20,7 @@ from fleet.report.timeline import Stretch
 TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates" / "report"
 SHADES = 12
 LAST_LINES = 40
-BAD = (FAILED, UNREACHABLE, INTERRUPTED, UNFINISHED)
+BAD = (FAILED, UNREACHABLE, INTERRUPTED, recorded.UNFINISHED)
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,8 @@ def render(told: Told) -> str:
     )
     environment.filters.update(harmless=harmless, tail=tail, moment=text.moment)
     run = told.run
-    try:
+    with recorded.whole(run.name):
         parts = [part(told, outcome) for outcome in told.outcomes]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"the record of {run.name} is damaged: {type(error).__name__}: {error}") from error
     groups = timeline.groups([list(each.stretches) for each in parts])
     return environment.get_template("page.html").render(
         run=run,

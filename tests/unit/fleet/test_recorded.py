@@ -95,10 +95,20 @@ def test_what_is_no_record_is_told_by_name_and_passed_over_in_lists(text: str, t
 
 
 def test_a_look_at_many_records_tells_the_same_without_the_events(tmp_path: Path) -> None:
-    result = Event("a", "result", {"id": "x", "summary": '"kind": "end"'})
+    result = Event("a", "result", {"id": "x", "status": "changed", "summary": '"kind": "end"'})
     write(tmp_path, "run-1", {"a": "changed"}, heard=[result])
     (run,) = recorded.recent(tmp_path)
     assert (run.state, run.states, run.changed, run.hosts["a"].events) == (recorded.DONE, {"changed": 1}, 2, [])
+
+
+def test_what_a_killed_run_changed_is_counted(tmp_path: Path) -> None:
+    heard = [
+        Event("a", "result", {"id": name, "status": status}) for name, status in [("x", "changed"), ("y", "ok"), ("z", "changed")]
+    ]
+    kill(write(tmp_path, "run-1", {"a": recorded.UNFINISHED}, ended=False, heard=heard))
+    (run,) = recorded.recent(tmp_path)
+    assert (run.state, run.changed) == (recorded.KILLED, 2)
+    assert recorded.read(recorded.find("", tmp_path)).hosts["a"].counts == {"changed": 2, "ok": 1}
 
 
 def test_the_last_work_is_over_and_no_question(tmp_path: Path) -> None:

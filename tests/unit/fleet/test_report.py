@@ -119,9 +119,18 @@ def test_a_killed_run_tells_what_had_happened() -> None:
     assert (second.state, second.plan, second.results) == (recorded.UNFINISHED, None, [])
 
 
-def test_a_damaged_record_is_told(tmp_path: Path) -> None:
-    record("20260101-000000-c", event("web1", 0.1, "result", id="x", role="r")).end([], False)
-    with pytest.raises(UsageError, match="the record of 20260101-000000-c is damaged: KeyError: 'status'"):
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("result", {"id": "x"}),
+        ("finished", {"state": "ok"}),
+        ("checks", {"checks": [1]}),
+        ("plan", {"changes": [{}], "errors": []}),
+    ],
+)
+def test_a_damaged_record_is_told(kind: str, data: Dict[str, Any]) -> None:
+    record("20260101-000000-c", Event("web1", kind, data)).end([], False)
+    with pytest.raises(UsageError, match="the record of 20260101-000000-c is damaged"):
         outcomes.read("")
 
 
