@@ -75,6 +75,9 @@ class LocalChannel:
 
     def close(self) -> None:
         """Ends stdin, which tells the agent; one that has something in hand finishes it without being waited for."""
+        assert self._process.stdout is not None
+        if self._process.stdout.closed:
+            return
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()

@@ -55,6 +55,20 @@ def test_a_local_command_that_is_gone_is_told() -> None:
     transport.close()
 
 
+def test_a_local_command_that_goes_on_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = LocalTransport()
+    channel = transport.open("exec sleep 60")
+    waits: List[object] = []
+    monkeypatch.setattr(local, "LINGER", 0.01)
+    monkeypatch.setattr(channel._process, "wait", waits.append)
+    channel.close()
+    transport.close()
+    assert waits == [0.01]
+    monkeypatch.undo()
+    channel._process.kill()
+    channel._process.wait()
+
+
 def test_a_local_command_that_reads_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "STALLED", 0.1)
     transport = LocalTransport()
