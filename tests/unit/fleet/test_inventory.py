@@ -229,6 +229,7 @@ def test_files_beside_may_have_any_of_yamls_endings_or_be_directories(tmp_path: 
         "group_vars/web/10-a.yml": "colour: a\nshape: a\n",
         "group_vars/web/20-b.yaml": "colour: b\n",
         "group_vars/web/.30-c.yml.swp": "not: [yaml",
+        "group_vars/web/40-d~": "not: [yaml",
         "group_vars/README": "not: [yaml",
         "group_vars/.wbe.yml": "not: [yaml",
         "host_vars/db1.json": '{"depth": "json"}',
