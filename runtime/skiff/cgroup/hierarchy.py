@@ -47,7 +47,13 @@ def discover(mount_point: str = MOUNT_POINT) -> Layout:
         return parse(file.read().decode("utf-8", "surrogateescape"), mount_point)
 
 
-_NOT_CONTROLLERS = frozenset(("rw", "ro", "xattr", "clone_children", "noprefix"))
+# All that version 1 ever had; other words of a mount are options, and SELinux adds seclabel, which mount(2) refuses.
+_CONTROLLERS = frozenset(
+    (
+        "blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "misc", "net_cls", "net_prio",
+        "perf_event", "pids", "rdma",
+    )
+)  # fmt: skip
 
 
 def parse(table: str, mount_point: str) -> Layout:
@@ -65,7 +71,7 @@ def parse(table: str, mount_point: str) -> Layout:
         if fstype == "cgroup2":
             unified = unified or directory
             continue
-        words = [word for word in options.split(",") if word not in _NOT_CONTROLLERS and "release_agent" not in word]
+        words = [word for word in options.split(",") if word in _CONTROLLERS or word.startswith("name=")]
         if words and not any(found.controllers == words for found in hierarchies):
             hierarchies.append(Hierarchy(directory, words))
     if not hierarchies and not unified:

@@ -129,3 +129,13 @@ def test_the_status_table_speaks_as_runc_does(operation: str, now: str, message:
     with pytest.raises(Conflict) as caught:
         status.require(operation, "x", now)
     assert str(caught.value) == message
+
+
+def test_what_security_modules_add_to_a_mount_is_no_controller() -> None:
+    table = """\
+33 30 0:29 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,seclabel,xattr,release_agent=/usr/lib/x,name=systemd
+34 30 0:30 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,seclabel,cpuacct,cpu
+35 30 0:31 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,seclabel,cpuset,cpuset_v2_mode
+"""
+    found = hierarchy.parse(table, "/sys/fs/cgroup")
+    assert [other.controllers for other in found.hierarchies] == [["name=systemd"], ["cpuacct", "cpu"], ["cpuset"]]
