@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 MAX_FILE = 4 << 20
 MAX_ID = 0x7FFFFFFF
+MAX_DIGITS = 10  # of MAX_ID; a number of megabytes takes minutes to convert
 PASSWD_FIELDS = 6
 GROUP_FIELDS = 4
 
@@ -56,7 +57,7 @@ def _user(user: bytes, passwd: bytes) -> tuple[int, int, bytes, bytes | None]:
     for fields in _rows(passwd, PASSWD_FIELDS, (2, 3)):
         if user in (fields[0], fields[2]):
             return int(fields[2]), int(fields[3]), fields[5] or b"/", fields[0]
-    if not user.isdigit() or int(user) > MAX_ID:
+    if not _is_id(user):
         raise NoSuchUser
     return int(user), 0, b"/", None
 
@@ -65,14 +66,18 @@ def _group(wanted: bytes, group: bytes) -> int:
     for fields in _rows(group, GROUP_FIELDS, (2,)):
         if wanted in (fields[0], fields[2]):
             return int(fields[2])
-    if not wanted.isdigit() or int(wanted) > MAX_ID:
+    if not _is_id(wanted):
         raise NoSuchGroup
     return int(wanted)
 
 
+def _is_id(text: bytes) -> bool:
+    return text.isdigit() and len(text) <= MAX_DIGITS and int(text) <= MAX_ID
+
+
 def _rows(data: bytes, count: int, numbers: tuple[int, ...]) -> Iterator[list[bytes]]:
-    """The lines with enough fields, whose numbers are numbers."""
+    """The lines with enough fields, whose numbers are numbers, and of which exec can take each part."""
     for line in data.split(b"\n"):
         fields = line.strip().split(b":")
-        if len(fields) >= count and all(fields[index].isdigit() and int(fields[index]) <= MAX_ID for index in numbers):
+        if len(fields) >= count and b"\0" not in line and all(_is_id(fields[index]) for index in numbers):
             yield fields

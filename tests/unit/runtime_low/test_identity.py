@@ -59,3 +59,18 @@ def test_without_files_numbers_still_do() -> None:
 def test_home_of_a_number() -> None:
     assert identity.home_of(1000, PASSWD) == b"/home/ann"
     assert identity.home_of(4242, PASSWD) == b"/"
+
+
+DIGITS = b"9" * 100_000
+
+
+@pytest.mark.parametrize("line", [b"ann:x:%s:1::/:" % DIGITS, b"ann:x:1:%s::/:" % DIGITS, b"ann:x:1:1::/a\0b:"])
+def test_lines_that_no_kernel_could_take_are_passed_over(line: bytes) -> None:
+    assert identity.lookup(b"ann", line + b"\nann:x:5:6::/good:", b"g:x:%s:ann" % DIGITS).home == b"/good"
+
+
+def test_an_endless_number_is_no_user_and_no_group() -> None:
+    with pytest.raises(identity.NoSuchUser):
+        identity.lookup(DIGITS, b"", b"")
+    with pytest.raises(identity.NoSuchGroup):
+        identity.lookup(b"1:" + DIGITS, b"", b"")
