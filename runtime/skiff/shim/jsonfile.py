@@ -1,10 +1,13 @@
 """Docker's json-file log: a JSON object a line, cut at 16 KiB, rotated by size.
 
 <path>  <path>.1  ...  <path>.<max-file - 1>    newest first
+
+What the disk does not take is lost, as Docker loses it: a full one must end no container.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from json.encoder import encode_basestring
 
@@ -25,6 +28,7 @@ class JsonFile:
         self._max_size = max_size or 0
         self._max_file = max_file or 1
         self._pending = {"stdout": b"", "stderr": b""}
+        self._fd = -1
         self._open()
 
     def _open(self) -> None:
@@ -35,15 +39,16 @@ class JsonFile:
         """Log the whole lines; what has no end yet waits for it, up to the limit."""
         data = self._pending[stream] + data
         entries = []
+        begin = 0
         while True:
-            end = data.find(b"\n", 0, LINE_LIMIT) + 1
+            end = data.find(b"\n", begin, begin + LINE_LIMIT) + 1
             if not end:
-                if len(data) < LINE_LIMIT:
+                if len(data) - begin < LINE_LIMIT:
                     break
-                end = LINE_LIMIT
-            entries.append(data[:end])
-            data = data[end:]
-        self._pending[stream] = data
+                end = begin + LINE_LIMIT
+            entries.append(data[begin:end])
+            begin = end
+        self._pending[stream] = data[begin:]
         if entries:
             self._append(stream, entries)
 
@@ -57,15 +62,30 @@ class JsonFile:
         tail = f',"stream":"{stream}","time":"{clock.now()}"}}\n'
         lines = [f'{{"log":{encode_basestring(entry.decode("utf-8", "replace"))}{tail}'.encode() for entry in entries]
         if not self._max_size:
-            os.write(self._fd, b"".join(lines))
+            self._put(b"".join(lines))
             return
         for line in lines:
             if self._size >= self._max_size:
                 self._rotate()
-            self._size += os.write(self._fd, line)
+            self._put(line)
+
+    def _put(self, data: bytes) -> None:
+        """Whole, or not at all: half an entry would make the log unreadable."""
+        with contextlib.suppress(OSError):
+            if self._fd < 0:
+                self._open()
+            taken = os.write(self._fd, data)
+            if taken == len(data):
+                self._size += taken
+            else:
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - taken)
 
     def _rotate(self) -> None:
-        os.close(self._fd)
+        with contextlib.suppress(OSError):
+            self._shift()
+
+    def _shift(self) -> None:
+        self.close()
         for number in range(self._max_file - 1, 0, -1):
             older = self._path if number == 1 else f"{self._path}.{number - 1}"
             if os.path.exists(older):
@@ -76,7 +96,9 @@ class JsonFile:
 
     def close(self) -> None:
         """After the last line."""
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def from_request(log: dict[str, Any]) -> JsonFile | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,3 +68,69 @@ def test_a_log_goes_on_where_it_ended(tmp_path: Path) -> None:
         log.write("stdout", text)
         log.close()
     assert entries(tmp_path / "log") == [("stdout", "one\n"), ("stdout", "two\n")]
+
+
+class Full:
+    """A disk that takes so many bytes of the next write and then none."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def __call__(self, fd: int, data: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken, self.room = min(self.room, len(data)), 0
+        return WRITE(fd, data[:taken])
+
+
+WRITE = os.write
+
+
+@pytest.mark.parametrize("limit", [None, 1 << 20])
+@pytest.mark.parametrize("room", [0, 10])
+def test_a_full_disk_loses_lines_and_tears_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int | None, room: int
+) -> None:
+    log = JsonFile(str(tmp_path / "log"), limit)
+    log.write("stdout", b"before\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", Full(room))
+        log.write("stdout", b"lost\n")
+    log.write("stdout", b"after\n")
+    log.close()
+    assert [line for _, line in entries(tmp_path / "log")] == ["before\n", "after\n"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_log_whose_directory_was_removed_harms_nothing(tmp_path: Path, count: int) -> None:
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    log = JsonFile(str(directory / "log"), 100, count)
+    log.write("stdout", b"one\n" * 10)
+    shutil.rmtree(directory)
+    log.write("stdout", b"two\n" * 10)
+    directory.mkdir()
+    log.write("stdout", b"three\n")
+    log.close()
+    assert entries(directory / "log") == [("stdout", "three\n")]
+
+
+def test_newlines_alone_are_not_copied_over_and_over(tmp_path: Path) -> None:
+    class Counted(bytes):
+        slices = 0
+
+        def __add__(self, other: bytes) -> Counted:
+            return Counted(bytes(self) + other)
+
+        def __getitem__(self, key: Any) -> Any:
+            part = bytes(self)[key]
+            if isinstance(key, slice):
+                Counted.slices += len(part)
+                return Counted(part)
+            return part
+
+    log = JsonFile(str(tmp_path / "log"))
+    log._pending["stdout"] = Counted()
+    log.write("stdout", b"\n" * 4096)
+    log.close()
+    assert Counted.slices <= 2 * 4096
