@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from tests.contract.daemons import Daemon, wait_until
+from tests.contract.traces import traces
 
 TICKING = "i=0; while [ $i -lt 30 ]; do echo $i; i=$((i+1)); sleep 0.1; done; exit 3"
 
@@ -63,6 +64,31 @@ def test_a_dead_shim_s_container_is_recorded_as_killed(loaded: Daemon) -> None:
     assert loaded.client.call("POST", f"/containers/{identity}/wait")["StatusCode"] == 137
     wait_until_gone(pid)
     loaded.client.call("DELETE", f"/containers/{identity}")
+
+
+def test_of_a_dead_shim_nothing_stays_and_no_exit_of_another_run_is_told(loaded: Daemon) -> None:
+    identity = run_detached(loaded, "twice", "test -e /second && sleep 1000; touch /second; exit 3")
+    assert loaded.client.call("POST", f"/containers/{identity}/wait")["StatusCode"] == 3
+    loaded.client.call("POST", f"/containers/{identity}/start")
+    pid = loaded.client.call("GET", f"/containers/{identity}/json")["State"]["Pid"]
+    os.kill(int(parent_of(pid)), signal.SIGKILL)
+    assert loaded.client.call("POST", f"/containers/{identity}/wait")["StatusCode"] == 137
+    wait_until(lambda: identity not in str(traces(loaded)["cgroups"]))
+    loaded.client.call("DELETE", f"/containers/{identity}")
+    wait_until(lambda: identity not in str(traces(loaded)))
+
+
+def test_a_container_whose_shim_died_unseen_is_cleared_away(loaded: Daemon) -> None:
+    identity = run_detached(loaded, "unseen", "sleep 1000")
+    pid = loaded.client.call("GET", f"/containers/{identity}/json")["State"]["Pid"]
+    loaded.kill(signal.SIGKILL)
+    os.kill(int(parent_of(pid)), signal.SIGKILL)
+    loaded.start()
+    wait_until_gone(pid)
+    assert loaded.client.call("GET", f"/containers/{identity}/json")["State"]["ExitCode"] == 137
+    wait_until(lambda: identity not in str(traces(loaded)["cgroups"]))
+    loaded.client.call("DELETE", f"/containers/{identity}")
+    wait_until(lambda: identity not in str(traces(loaded)))
 
 
 def parent_of(pid: int) -> str:

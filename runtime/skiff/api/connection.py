@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import AsyncIterator, Mapping
@@ -11,8 +12,9 @@ from typing import AsyncIterator, Mapping
 import h11
 
 from skiff.api import messages
-from skiff.errors import InvalidInput
+from skiff.errors import InvalidInput, SkiffError
 
+LOG = logging.getLogger("skiff.api")
 READ_SIZE = 65536
 IDLE_SECONDS = 300.0
 MAX_HEAD = 65536
@@ -46,6 +48,9 @@ class Connection:
                 await self._refuse(str(error))
         except (messages.ClientGone, ConnectionError, asyncio.TimeoutError):
             pass
+        except (SkiffError, OSError) as error:
+            # The head has gone out: all that is left to say is an end before the end.
+            LOG.warning("an answer was broken off: %s", error)
         finally:
             self._writer.close()
             with contextlib.suppress(ConnectionError):

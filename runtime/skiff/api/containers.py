@@ -7,10 +7,11 @@ from typing import AsyncIterator
 from skiff.api import bodies, listing, messages, router, shapes
 from skiff.engine import engine, signals
 from skiff.engine.container import State
-from skiff.errors import NotFound
+from skiff.errors import InvalidInput, NotFound
 
 NOT_MODIFIED = messages.Response(304)
 NO_CONTENT = messages.Response(204)
+EMPTY_BODY = 7
 SECTIONS = ("HostConfig", "NetworkingConfig")
 
 
@@ -56,7 +57,9 @@ class ContainerRoutes:
         return messages.json_response(shapes.inspect(self._engine.containers.find(request.parameters["name"])))
 
     async def start(self, request: messages.Request) -> messages.Answer:
-        """Start it; 304 if it runs."""
+        """Start it; 304 if it runs. A body once changed the host configuration: dockerd refuses all but {} and null."""
+        if len(await request.content(bodies.MAX_DOCUMENT)) > EMPTY_BODY:
+            raise InvalidInput("starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24")
         container = self._engine.containers.find(request.parameters["name"])
         return NO_CONTENT if await self._engine.lifecycle.start(container) else NOT_MODIFIED
 

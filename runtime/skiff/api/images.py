@@ -8,7 +8,7 @@ from typing import Any, AsyncIterator, Callable, Mapping
 from skiff.api import bodies, messages, router
 from skiff.engine import engine, logs
 from skiff.engine.images import Image
-from skiff.errors import NotFound, SkiffError
+from skiff.errors import InvalidInput, NotFound, SkiffError
 
 # Fields that API 1.41 has, of times when images were committed containers.
 _RETIRED = {"Container": "", "ContainerConfig": None}
@@ -53,7 +53,7 @@ class ImageRoutes:
             try:
                 async for line in self._engine.images.load(request.body):
                     yield messages.encode({"stream": f"{line}\n"})
-            except SkiffError as error:
+            except (SkiffError, OSError) as error:
                 yield messages.encode({"errorDetail": {"message": str(error)}, "error": str(error)})
 
         return messages.Stream(events(), messages.JSON)
@@ -71,6 +71,15 @@ def _has_reference(image: Image, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns for name in (*names, *repositories))
 
 
+def _is_dangling(image: Image, values: list[str]) -> bool:
+    if values[0] not in _BOOLEANS:
+        raise InvalidInput(f"Invalid filter 'dangling=[{values[0]}]'")
+    return (not image.repo_tags) == _BOOLEANS[values[0]]
+
+
+_BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+
+
 def _has_labels(image: Image, values: list[str]) -> bool:
     labels = image.config.get("Labels") or {}
     pairs = [value.partition("=") for value in values]
@@ -78,7 +87,7 @@ def _has_labels(image: Image, values: list[str]) -> bool:
 
 
 _TESTS: Mapping[str, Callable[[Image, list[str]], bool]] = {
-    "dangling": lambda image, values: (not image.repo_tags) == (values[0].lower() in ("1", "true")),
+    "dangling": _is_dangling,
     "label": _has_labels,
     "reference": _has_reference,
 }

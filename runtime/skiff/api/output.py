@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import AsyncIterator, Optional
 
-from skiff.api import messages, router
+from skiff.api import bodies, messages, router
 from skiff.engine import engine, logs
 from skiff.engine.container import Streams
 from skiff.errors import InvalidInput, Unsupported
@@ -40,8 +40,9 @@ class OutputRoutes:
     async def attach(self, request: messages.Request) -> messages.Answer:
         """The connection itself becomes the container's output and input, from before its start if need be."""
         container = self._engine.containers.find(request.parameters["name"])
-        wants_stdin = request.flag("stdin") and bool(container.record.config["OpenStdin"])
-        streams = Streams(wants_stdin, request.flag("stdout"), request.flag("stderr"))
+        config = container.record.config
+        wants_stdin = request.flag("stdin") and bool(config["OpenStdin"])
+        streams = Streams(wants_stdin, request.flag("stdout"), request.flag("stderr"), once=bool(config["StdinOnce"]))
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, early: bytes) -> None:
             await self._engine.lifecycle.attach(container, streams, reader, writer, early)
@@ -70,7 +71,7 @@ def _query(request: messages.Request) -> logs.Query:
 
 def _tail(text: str) -> Optional[int]:
     """A number of lines; all, or what is no number, is every line, as dockerd has it."""
-    return int(text) if text.isdigit() else None
+    return int(text) if bodies.DIGITS.match(text) else None
 
 
 def _moment(request: messages.Request, name: str) -> float:

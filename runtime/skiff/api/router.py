@@ -14,7 +14,7 @@ from skiff.api import messages
 API_VERSION = "1.41"
 MIN_API_VERSION = "1.24"
 
-VERSIONED = re.compile(r"^/v(\d+)\.(\d+)(/.*)$")
+VERSIONED = re.compile(r"^/v([0-9]{1,9})\.([0-9]{1,9})(/.*)$")
 PARAMETER = re.compile(r"\{(\w+)\}")
 LOG = logging.getLogger("skiff.api")
 

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from skiff.engine import logoptions as logs
 from skiff.errors import ConfigError, InvalidInput
 
-HOST_AND_PORT = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?$")
+HOST_AND_PORT = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?\Z")
 
 
 def absolute_path(value: str) -> str:

@@ -60,7 +60,7 @@ def parse_document(path: str, text: bytes) -> dict[str, Any]:
         raise ConfigError(f"{path}: not UTF-8 text: byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise ConfigError(f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from None
-    except (ConfigError, RecursionError) as error:
+    except (ConfigError, RecursionError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: must hold one JSON object, {{...}}")

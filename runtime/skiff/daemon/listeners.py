@@ -12,6 +12,7 @@ from skiff.errors import ConfigError, SkiffError
 
 DEFAULT_GROUP = "skiff"
 BACKLOG = 128
+MAX_PATH = 107
 
 
 def group_id(name: str) -> int:
@@ -26,8 +27,13 @@ def group_id(name: str) -> int:
 
 def listen(path: str, gid: int) -> socket.socket:
     """A listening socket at `path`, root and the group its only users from the first moment."""
-    _remove_stale(path)
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    if len(os.fsencode(path)) > MAX_PATH:
+        raise SkiffError(f"cannot listen on unix://{path}: a socket's path has at most {MAX_PATH} bytes")
+    try:
+        _remove_stale(path)
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    except OSError as error:
+        raise SkiffError(f"cannot listen on unix://{path}: {error.strerror}") from error
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     # Bound under a umask that lets nobody but root in; the group follows once it owns the file.
     previous = os.umask(0o177)

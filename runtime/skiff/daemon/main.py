@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
             raise SkiffError("skiffd needs to be started with root privileges; use sudo or the service skiff")
         logs.set_up(settings)
         return asyncio.run(Daemon(settings, path, given).run())
-    except SkiffError as error:
+    except (SkiffError, OSError) as error:
         print(f"skiffd: {error}", file=sys.stderr)  # noqa: T201  # there may be no log yet
         return 1
 
@@ -45,6 +45,7 @@ class Daemon:
     def __init__(self, settings: Settings, config_path: str, given: dict[str, Any]) -> None:
         self._engine = engine.Engine(settings)
         self._config_path = config_path
+        self._must_exist = config_path != config.DEFAULT_FILE
         self._given = given
 
     async def run(self) -> int:
@@ -78,7 +79,7 @@ class Daemon:
         """SIGHUP: take over what may change while running; a broken file changes nothing."""
         notify.reloading()
         try:
-            fresh = config.load(self._config_path, self._given)
+            fresh = config.load(self._config_path, self._given, self._must_exist)
         except SkiffError as error:
             LOG.error("configuration not reloaded, the old one stays: %s", error)
         else:

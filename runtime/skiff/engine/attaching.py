@@ -28,7 +28,7 @@ async def connect(container: Container, path: str, streams: Streams) -> Optional
 
 async def _attach(path: str, streams: Streams) -> shims.Shim:
     shim = await shims.Shim.connect(path)
-    await shim.call("attach", stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr)
+    await shim.call("attach", stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, once=streams.once)
     return shim
 
 

@@ -11,6 +11,7 @@ import shutil
 from typing import Any
 
 from skiff.engine import capabilities, create, limits
+from skiff.engine import host as machine
 from skiff.engine.container import Container
 from skiff.spec import defaults
 
@@ -23,6 +24,8 @@ ff00::0	ip6-mcastprefix
 ff02::1	ip6-allnodes
 ff02::2	ip6-allrouters
 """
+# As dockerd sets them in every network namespace of a container's own, where the kernel has them.
+NETWORK_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 BOUND = ("resolv.conf", "hostname", "hosts")
 
 
@@ -50,6 +53,8 @@ def document(container: Container) -> dict[str, Any]:
     linux["resources"] = {**linux.get("resources", {}), **limits.resources(host)}
     if host["NetworkMode"] == "host":
         linux["namespaces"] = [namespace for namespace in linux["namespaces"] if namespace["type"] != "network"]
+    else:
+        linux["sysctl"] = {name: value for name, value in NETWORK_SYSCTLS.items() if machine.has_sysctl(name.replace(".", "/"))}
     return spec
 
 

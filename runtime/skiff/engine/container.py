@@ -61,11 +61,12 @@ class Record:
 
 @dataclass(frozen=True)
 class Streams:
-    """Which of the three streams a client wants."""
+    """Which of the three streams a client wants, and whether the end of its input is the container's."""
 
     stdin: bool
     stdout: bool
     stderr: bool
+    once: bool
 
 
 @dataclass(eq=False)
@@ -107,7 +108,7 @@ class Container:
 
     def settle(self, waiting: set[asyncio.Future[State]]) -> None:
         """Tell those who wait, with a copy: the state may change before they look."""
-        for future in waiting:
+        for future in tuple(waiting):
             if not future.done():
                 future.set_result(State(**asdict(self.state)))
         waiting.clear()

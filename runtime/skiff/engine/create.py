@@ -20,6 +20,8 @@ def check_request(
     host = fields.read("HostConfig", fields.HOST_CONFIG, host_config)
     _check_config(own)
     _check_network(host, networking or {})
+    for size in host["ConsoleSize"]:
+        fields.check_kind("HostConfig.ConsoleSize", "int", size)
     host["LogConfig"] = _log_config(host["LogConfig"], settings)
     no_new_privileges(host)
     capabilities.choose(host["CapAdd"], host["CapDrop"])
@@ -31,10 +33,9 @@ def _check_config(config: dict[str, Any]) -> None:
     for name in ("Cmd", "Entrypoint"):
         if isinstance(config[name], str):
             config[name] = [config[name]]
-    for name in ("Env", "Cmd", "Entrypoint", "OnBuild", "Shell"):
-        fields.strings(f"Config.{name}", config[name])
+    _check_texts(config)
     for variable in config["Env"] or ():
-        if variable.startswith("=") or not variable or "\0" in variable:
+        if variable.startswith("=") or not variable:
             raise InvalidInput(f"invalid environment variable: {variable}")
     directory = config["WorkingDir"]
     if directory and not directory.startswith("/"):
@@ -44,6 +45,16 @@ def _check_config(config: dict[str, Any]) -> None:
     if (config["StopTimeout"] or 0) < -1:
         raise InvalidInput(f"invalid stop timeout: {config['StopTimeout']}")
     fields.string_map("Config.Labels", config["Labels"])
+
+
+def _check_texts(config: Mapping[str, Any]) -> None:
+    """No system call takes a NUL byte."""
+    for name in ("Env", "Cmd", "Entrypoint", "OnBuild", "Shell", "Hostname", "Domainname", "User", "WorkingDir"):
+        texts = [config[name]] if isinstance(config[name], str) else fields.strings(f"Config.{name}", config[name])
+        if any("\0" in text for text in texts):
+            raise InvalidInput(f"Config.{name}: must not hold a NUL byte")
+    for port, value in (config["ExposedPorts"] or {}).items():
+        fields.check_kind(f"Config.ExposedPorts.{port}", "object", value)
 
 
 def _check_network(host: dict[str, Any], networking: Mapping[str, Any]) -> None:

@@ -20,6 +20,9 @@ KINDS: Mapping[str, tuple[type, ...]] = {
 }
 
 
+MAX_INT = (1 << 63) - 1
+
+
 @dataclass(frozen=True)
 class Field:
     """`default` stands in inspect when nothing was asked; values in `also` ask for nothing either."""
@@ -170,6 +173,8 @@ def check_kind(what: str, kind: str, value: Any) -> None:
         return
     if not isinstance(value, KINDS[kind]) or (kind == "int" and isinstance(value, bool)):
         raise InvalidInput(f"{what}: must be of type {kind}, not {type(value).__name__}")
+    if isinstance(value, int) and not -MAX_INT <= value <= MAX_INT:
+        raise InvalidInput(f"{what}: does not fit 64 bits")
 
 
 def strings(what: str, value: Any) -> list[str]:

@@ -116,3 +116,8 @@ def sysctl_on(name: str) -> bool:
             return file.read().strip() not in ("", "0")
     except OSError:
         return False
+
+
+def has_sysctl(name: str) -> bool:
+    """Whether this kernel has a switch under /proc/sys."""
+    return os.path.exists(f"/proc/sys/{name}")

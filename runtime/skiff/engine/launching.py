@@ -6,12 +6,14 @@ import asyncio
 import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional, TypeVar
 
+from skiff.engine import shims
 from skiff.errors import SkiffError
 from skiff.launcher import client
 
 LOG = logging.getLogger("skiff.engine.launching")
+T = TypeVar("T")
 
 
 class LaunchError(SkiffError):
@@ -20,6 +22,10 @@ class LaunchError(SkiffError):
     def __init__(self, details: Mapping[str, Any]) -> None:
         self.details = details
         super().__init__(str(details.get("message") or "the launcher gave no reason"))
+
+
+class _Died(SkiffError):
+    """The launcher ended in the middle of a request."""
 
 
 class Launching:
@@ -34,7 +40,7 @@ class Launching:
     async def open(self) -> None:
         """Start the launcher before the first container wants it; if that fails, the first container tries again."""
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._spawn)
+            await self._in_thread(self._spawn)
         except SkiffError as error:
             LOG.error("%s", error)
 
@@ -47,24 +53,32 @@ class Launching:
 
     async def create(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Have a container created; LaunchError if that fails."""
-        reply = await asyncio.get_running_loop().run_in_executor(self._thread, self._request, {"op": "create", "v": 1, **request})
+        message = {"op": "create", "v": 1, **request}
+        try:
+            reply = await self._in_thread(self._request, message)
+        except _Died as error:
+            LOG.warning("%s; starting another, containers run on", error)
+            # Whether it had made the container before it died is not known: a second try begins from nothing.
+            await shims.dismiss(self._exec_root, request["id"])
+            reply = await self._in_thread(self._request, message)
         if not reply.get("ok"):
             raise LaunchError(reply.get("error") or {})
         return reply
 
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
     def _request(self, request: dict[str, Any]) -> Mapping[str, Any]:
         self._sequence += 1
-        message = {"seq": self._sequence, **request}
-        if self._socket is not None:
-            try:
-                return client.request(self._socket, message)
-            except (OSError, EOFError) as error:
-                LOG.warning("the launcher has died (%s); starting another, containers run on", error)
-                self._socket.close()
+        sock = self._socket or self._spawn()
         try:
-            return client.request(self._spawn(), message)
+            return client.request(sock, {"seq": self._sequence, **request})
         except (OSError, EOFError) as error:
-            raise SkiffError(f"the launcher died on the request: {error}") from error
+            sock.close()
+            self._socket = None
+            raise _Died(f"the launcher has died: {error}") from error
+        except ValueError as error:
+            raise SkiffError(f"the launcher cannot be asked: {error}") from error
 
     def close(self) -> None:
         """End the launcher, which leaves its shims alone."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import shutil
 import signal
 from typing import Any, Mapping, Optional
 
@@ -71,8 +69,6 @@ class Lifecycle:
             await attaching.join_waiting(container, self._socket(container))
             started = await shim.call("start")
         except shims.ShimError as error:
-            with contextlib.suppress(SkiffError):
-                await shim.call("delete", force=True)
             raise _told(error.details) from error
         finally:
             shim.close()
@@ -82,7 +78,7 @@ class Lifecycle:
             started_at=started.get("started") or now(),
             finished_at=container.state.finished_at,
         )
-        self._containers.stored.save(container)
+        self._save(container)
         self._watch(container)
 
     def _create_request(self, container: Container, path: str, mounts: Any) -> dict[str, Any]:
@@ -100,10 +96,11 @@ class Lifecycle:
 
     async def _start_failed(self, container: Container, error: Exception) -> None:
         """Docker leaves such a container as created, with the reason and 126, 127 or 128 in its state."""
+        await shims.dismiss(self._exec_root, container.record.id)
         state = container.state
         state.error = str(error)
         state.exit_code = error.exit_code if isinstance(error, CannotStart) else 128
-        self._containers.stored.save(container)
+        self._save(container)
         attaching.drop_waiting(container)
         container.settle(container.exits)
         if container.record.host_config["AutoRemove"]:
@@ -112,7 +109,12 @@ class Lifecycle:
     def _watch(self, container: Container) -> None:
         task = asyncio.ensure_future(self._until_exit(container))
         self._watchers.add(task)
-        task.add_done_callback(self._watchers.discard)
+        task.add_done_callback(self._watched)
+
+    def _watched(self, task: asyncio.Task[None]) -> None:
+        self._watchers.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            LOG.error("after the end of a container: %s", task.exception())
 
     async def _until_exit(self, container: Container) -> None:
         """Wait for the end, record it, and let the shim go."""
@@ -120,6 +122,7 @@ class Lifecycle:
             ended = (await shims.ask(self._socket(container), "wait"))["exit"]
         except SkiffError as error:
             LOG.warning("container %s: its shim is gone: %s", container.record.short_id, error)
+            await shims.clear(self._exec_root, container.record.id)
             ended = shims.exit_record(self._exec_root, container.record.id) or LOST
         async with container.lock:
             await self._exited(container, ended)
@@ -131,13 +134,19 @@ class Lifecycle:
         state.exit_code = int(ended["code"])
         state.oom_killed = bool(ended.get("oom"))
         state.finished_at = ended.get("finished") or now()
-        self._containers.stored.save(container)
+        self._save(container)
         LOG.info("container %s exited with %d", container.record.short_id, state.exit_code)
         container.settle(container.exits)
-        with contextlib.suppress(SkiffError):
-            await shims.ask(self._socket(container), "delete")
+        await shims.dismiss(self._exec_root, container.record.id)
         if container.record.host_config["AutoRemove"]:
             await self._remove_stopped(container)
+
+    def _save(self, container: Container) -> None:
+        """A state that cannot be written, on a full disk, stops nothing: the shim knows it, and its exit record."""
+        try:
+            self._containers.stored.save(container)
+        except OSError as error:
+            LOG.error("container %s: its state cannot be written: %s", container.record.short_id, error)
 
     async def kill(self, container: Container, number: int, called: str = "") -> None:
         """Send a signal to its first process; `called` is what the client called it."""
@@ -162,7 +171,7 @@ class Lifecycle:
         if seconds is None:
             seconds = STOP_SECONDS if config["StopTimeout"] is None else config["StopTimeout"]
         exited = self.next_exit(container)
-        await self._signal(container, signals.number(config["StopSignal"] or "SIGTERM"))
+        await self._signal(container, signals.stop(config["StopSignal"]))
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.shield(exited), None if seconds < 0 else seconds)
         if not exited.done():
@@ -185,15 +194,11 @@ class Lifecycle:
 
     def next_exit(self, container: Container) -> asyncio.Future[State]:
         """Resolves with the state when its process ends, or could not be started."""
-        future: asyncio.Future[State] = asyncio.get_running_loop().create_future()
-        container.exits.add(future)
-        return future
+        return _joined(container.exits)
 
     def removal(self, container: Container) -> asyncio.Future[State]:
         """Resolves with the last state when it has been removed."""
-        future: asyncio.Future[State] = asyncio.get_running_loop().create_future()
-        container.removals.add(future)
-        return future
+        return _joined(container.removals)
 
     async def remove(self, container: Container, force: bool) -> None:
         """Remove it; one that runs only by force."""
@@ -214,42 +219,46 @@ class Lifecycle:
     async def _remove_stopped(self, container: Container) -> None:
         container.state.become(status.REMOVING)
         try:
-            with contextlib.suppress(SkiffError):
-                await shims.ask(self._socket(container), "delete", force=True)
+            await shims.dismiss(self._exec_root, container.record.id)
             await self._containers.forget(container)
         except BaseException:
             container.state.become(status.DEAD)
             raise
-        await asyncio.get_running_loop().run_in_executor(None, self._remove_runtime_files, container)
+        await asyncio.get_running_loop().run_in_executor(None, shims.forget, self._exec_root, container.record.id)
         # Nobody hears of a next start or end any more.
         attaching.drop_waiting(container)
         container.settle(container.exits)
         container.settle(container.removals)
         LOG.info("container %s removed", container.record.short_id)
 
-    def _remove_runtime_files(self, container: Container) -> None:
-        shutil.rmtree(os.path.join(self._exec_root, "containers", container.record.id), ignore_errors=True)
-
     async def recover(self) -> None:
         """After a start of the daemon: meet the shims that live on, record the ends of those that do not."""
         for container in self._containers:
             async with container.lock:
                 await self._recover_one(container)
+        known = {container.record.id for container in self._containers}
+        for identity in await asyncio.get_running_loop().run_in_executor(None, shims.identities, self._exec_root):
+            if identity not in known:
+                # Of a removal that was cut: its record is gone.
+                await shims.dismiss(self._exec_root, identity)
+                await asyncio.get_running_loop().run_in_executor(None, shims.forget, self._exec_root, identity)
 
     async def _recover_one(self, container: Container) -> None:
         hello = await self._greeting(container)
         if hello is not None and hello["status"] in ("created", "creating"):
             # The daemon died between create and start: nobody was told of it, so it never was.
-            with contextlib.suppress(SkiffError):
-                await shims.ask(self._socket(container), "delete", force=True)
-        elif hello is not None:
+            await shims.dismiss(self._exec_root, container.record.id)
+            return
+        if hello is not None:
             if not container.alive:
                 # It was started, and the daemon died before it wrote that down.
                 container.state = State(status.RUNNING, started_at=hello.get("started") or now())
             container.state.pid = int(hello["pid"])
             LOG.info("container %s runs on, process %d", container.record.short_id, container.state.pid)
             self._watch(container)
-        elif container.alive:
+            return
+        await shims.clear(self._exec_root, container.record.id)
+        if container.alive:
             ended = shims.exit_record(self._exec_root, container.record.id) or LOST
             LOG.warning("container %s ended while the daemon was away: %s", container.record.short_id, ended["code"])
             await self._exited(container, ended)
@@ -269,6 +278,14 @@ class Lifecycle:
         for task in self._watchers:
             task.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
+
+
+def _joined(waiting: set[asyncio.Future[State]]) -> asyncio.Future[State]:
+    """A place among those who wait, given up when the waiter is."""
+    future: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+    waiting.add(future)
+    future.add_done_callback(waiting.discard)
+    return future
 
 
 def _told(details: Mapping[str, Any]) -> SkiffError:

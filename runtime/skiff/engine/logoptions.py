@@ -8,7 +8,8 @@ from typing import Any, Mapping, Optional
 from skiff.errors import InvalidInput
 
 DRIVERS = ("json-file", "none")
-SIZE = re.compile(r"^(\d+(?:\.\d+)?) ?([kmgt]?)i?b?$", re.IGNORECASE)
+SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([kmgt]?)i?b?\Z", re.IGNORECASE)
+COUNT = re.compile(r"[1-9][0-9]{0,8}\Z")
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -21,7 +22,7 @@ def check_options(driver: str, options: Mapping[str, str]) -> None:
             raise InvalidInput(f"unknown log opt '{key}' for {driver} log driver")
         if key == "max-size":
             size(value)
-        elif not value.isdigit() or int(value) < 1:
+        elif not COUNT.match(value):
             raise InvalidInput(f"max-file must be a number of at least 1, not '{value}'")
     if options.get("max-file", "1") != "1" and "max-size" not in options:
         raise InvalidInput("max-file cannot be more than 1 without max-size")

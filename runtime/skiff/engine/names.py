@@ -8,7 +8,7 @@ from typing import Container, Iterable, Optional
 
 from skiff.errors import InvalidInput
 
-VALID = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")
+VALID = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 ID_LENGTH = 64
 SHORT_LENGTH = 12
 

@@ -70,11 +70,13 @@ class Records:
         directory = self.directory(identity)
         try:
             record = Record(**_read(os.path.join(directory, CONFIG)))
+            if record.id != identity:
+                raise ValueError(f"it is the record of {record.id}")
         except FileNotFoundError:
             LOG.warning("%s: a container whose creation was cut; removed", directory)
             shutil.rmtree(directory, ignore_errors=True)
             return None
-        except (ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError) as error:
             LOG.error("%s: not readable as a container, left as it is: %s", directory, error)
             return None
         state = State()

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
+import shutil
 from typing import Any, Mapping, Optional
 
-from skiff.errors import SkiffError
+from skiff.errors import Conflict, SkiffError
+from skiff.shim import remains
 
+LOG = logging.getLogger("skiff.engine.shims")
 MAX_LINE = 1 << 20
+# A shim that was killed is in the process table until its parent has reaped it.
+CLEAR_TRIES, CLEAR_PAUSE = 100, 0.05
 
 
 class ShimError(SkiffError):
@@ -92,3 +98,46 @@ def exit_record(exec_root: str, identity: str) -> Optional[dict[str, Any]]:
             return record
     except (FileNotFoundError, ValueError):
         return None
+
+
+async def clear(exec_root: str, identity: str) -> None:
+    """Kill and clear away what a dead shim left of its container; nothing to clear is no fault."""
+    for _ in range(CLEAR_TRIES):
+        if await asyncio.get_running_loop().run_in_executor(None, _cleared, exec_root, identity):
+            return
+        await asyncio.sleep(CLEAR_PAUSE)
+    LOG.error("container %s: its shim lives and does not answer, or cannot be cleared up behind", identity)
+
+
+def _cleared(exec_root: str, identity: str) -> bool:
+    """False while the shim is there, or the launcher that it came from clears up itself."""
+    try:
+        remains.clear(exec_root, identity)
+    except (Conflict, FileNotFoundError):
+        return False
+    except (SkiffError, OSError) as error:
+        LOG.error("container %s: what its shim left could not be cleared away: %s", identity, error)
+    return True
+
+
+async def dismiss(exec_root: str, identity: str) -> None:
+    """Have the shim end its container and itself; if it is dead, clear up behind it."""
+    try:
+        await ask(socket_path(exec_root, identity), "delete", force=True)
+    except SkiffError:
+        await clear(exec_root, identity)
+
+
+def identities(exec_root: str) -> list[str]:
+    """Of all containers that have runtime files here."""
+    names = (name for place in ("containers", "oci", "shims") for name in _listed(os.path.join(exec_root, place)))
+    return sorted({name.partition(".")[0] for name in names})
+
+
+def _listed(directory: str) -> list[str]:
+    return os.listdir(directory) if os.path.isdir(directory) else []
+
+
+def forget(exec_root: str, identity: str) -> None:
+    """Remove a container's bundle and exit record."""
+    shutil.rmtree(os.path.join(exec_root, "containers", identity), ignore_errors=True)
