@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.root.box import Box, Refused, Shim, frames
+from skiff.linux import mounts
+from tests.root.box import TIMEOUT, Box, Refused, Shim, alive, frames
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    disk = tmp_path / "small"
+    disk.mkdir()
+    mounts.mount(b"tmpfs", bytes(disk), b"tmpfs", 0, b"size=1m")
+    yield disk
+    mounts.unmount(bytes(disk), mounts.MNT_DETACH)
 
 
 def drain(shim: Shim) -> bytes:
@@ -169,3 +182,40 @@ def test_a_process_outside_that_holds_the_output_does_not_hold_up_the_exit(box: 
     with Path(f"/proc/{container.pid}/fd/1").open("wb"):
         container.ask("kill", signal=9)
         assert container.ask("wait")["exit"]["code"] == 137
+
+
+def test_a_full_disk_under_the_log_and_the_state_ends_no_container(box: Box, small_disk: Path) -> None:
+    (box.path / "c1.log").symlink_to(small_disk / "log")
+    container = box.create(box.spec("sh", "-c", "head -c 8000000 /dev/zero | tr '\\0' '\\n'; exit 5"))
+    assert container.run()["code"] == 5
+
+
+def test_a_removed_socket_does_not_keep_the_shim(box: Box) -> None:
+    container = box.create(box.spec("sleep", "100"))
+    shim = container.connect()
+    (box.exec_root / "shims" / "c1.sock").unlink()
+    assert shim.ask("delete", force=True) == {"ok": True}
+    shim.close()
+    assert_gone(container.shim_pid)
+
+
+def test_an_exit_that_cannot_be_recorded_is_told_all_the_same(box: Box) -> None:
+    container = box.create(box.spec("sh", "-c", "exit 6"))
+    (box.exec_root / "containers").write_text("in the way")
+    assert container.run()["code"] == 6
+    container.ask("delete")
+
+
+def test_a_start_whose_state_cannot_be_saved_is_a_start(box: Box) -> None:
+    container = box.create(box.spec("sleep", "100"))
+    shutil.rmtree(box.exec_root / "oci" / "c1")
+    container.ask("start")
+    assert container.ask("state")["status"] == "running"
+    container.ask("delete", force=True)
+
+
+def assert_gone(pid: int) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while alive(pid):
+        assert time.monotonic() < deadline, "the shim stays"
+        time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from skiff.shim.loop import READ, WRITE
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 CHUNK = 65536
 HIGH_WATER = 1 << 20
+DRAIN_CHUNKS = 32  # more than a pipe holds, so that a writer who goes on is not waited for
 
 
 class Stdio:
@@ -27,6 +29,8 @@ class Stdio:
             inner, self.stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), -1
         self.stdout, out = os.pipe()
         self.stderr, err = os.pipe()
+        for fd in (self.stdout, self.stderr):
+            os.set_blocking(fd, False)  # a container can read its own output back and leave us none
         self.theirs = (inner, out, err)
 
     def close_theirs(self) -> None:
@@ -53,7 +57,10 @@ class Output:
         self._loop.forget(self._fd)
 
     def _ready(self, _events: int) -> None:
-        data = os.read(self._fd, CHUNK)
+        try:
+            data = os.read(self._fd, CHUNK)
+        except BlockingIOError:
+            return
         if data:
             self._data(self._number, data)
         else:
@@ -61,12 +68,12 @@ class Output:
 
     def drain(self) -> None:
         """Take what is in the pipe and end, whoever else may still hold it."""
-        os.set_blocking(self._fd, False)
-        try:
-            while data := os.read(self._fd, CHUNK):
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(DRAIN_CHUNKS):
+                data = os.read(self._fd, CHUNK)
+                if not data:
+                    break
                 self._data(self._number, data)
-        except BlockingIOError:
-            pass
         self.close()
 
     def close(self) -> None:

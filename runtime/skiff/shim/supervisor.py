@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
-from skiff.errors import Conflict, InvalidInput
+from skiff.errors import Conflict, InvalidInput, SkiffError
 from skiff.linux import signals
 from skiff.oci import clock, failure, status
 from skiff.oci.create import open_gate
@@ -125,8 +126,10 @@ class Supervisor:
         self._save()
 
     def _save(self) -> None:
-        state = self._container.store.load(self._container.identity)
-        self._container.store.save(self._container.identity, {**state, "status": self._status})
+        """For others to read; the shim itself goes by what it knows."""
+        with contextlib.suppress(SkiffError, OSError):
+            state = self._container.store.load(self._container.identity)
+            self._container.store.save(self._container.identity, {**state, "status": self._status})
 
     def _kill(self, signal: Any, everyone: bool) -> None:
         status.require("kill", self._container.identity, self._status)
@@ -155,11 +158,18 @@ class Supervisor:
         self._container.cgroup.kill(signals.SIGKILL)
         self._container.cgroup.delete()
         self._container.store.remove(self._container.identity)
-        os.unlink(f"{self._container.exec_root}/shims/{self._container.identity}.sock")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self._container.exec_root}/shims/{self._container.identity}.sock")
         connection.answer({"ok": True})
         for other in list(self._connections):
             other.end()
         self.loop.stop()
+
+    def _delete_or_refuse(self, connection: Connection) -> None:
+        try:
+            self._delete(connection, force=True)
+        except (SkiffError, OSError) as error:
+            connection.refuse(error)
 
     # The container.
 
@@ -235,7 +245,8 @@ class Supervisor:
         self._status = status.STOPPED
         if self._container.log is not None:
             self._container.log.close()
-        ending.save(self._container.exec_root, self._container.identity, record)
+        with contextlib.suppress(OSError):  # /run may be full; those who wait are told all the same
+            ending.save(self._container.exec_root, self._container.identity, record)
         for connection in list(self._waiting):
             connection.answer({"ok": True, "exit": record})
         self._waiting.clear()
@@ -243,4 +254,4 @@ class Supervisor:
             if connection.raw:
                 connection.end()
         for connection in list(self._deleting):
-            self._delete(connection, force=True)
+            self._delete_or_refuse(connection)
