@@ -118,3 +118,37 @@ def test_the_interpreter_that_enters_containers_cannot_be_written(box: Box) -> N
         assert os.readlink(f"/proc/{pid}/exe") == "/memfd:skiff (deleted)"
         with pytest.raises(OSError, match=r"busy|not permitted"):
             os.open(f"/proc/{pid}/exe", os.O_RDWR)
+
+
+def test_two_creates_of_one_name_at_once_make_one_container(box: Box) -> None:
+    box.launcher()
+    directory, mounts = box.bundle("c1", box.spec("sleep", "100"))
+    for sequence in (1, 2):
+        client.send(
+            box.launcher(),
+            {"seq": sequence, "op": "create", "v": 1, "id": "c1", "bundle": str(directory), "mounts": mounts,
+             "cgroup": {"driver": "cgroupfs", "path": f"{box.prefix}/c1"}},
+        )  # fmt: skip
+    replies = [client.receive(box.launcher()) for _ in (1, 2)]
+    made = [reply for reply in replies if reply["ok"]]
+    refused = [reply["error"]["message"] for reply in replies if not reply["ok"]]
+    assert (len(made), len(refused)) == (1, 1)
+    assert "c1 is being created" in refused[0]
+    container = Container(box, "c1", made[0])
+    box.containers.append(container)
+    assert container.ask("state")["pid"] == made[0]["pid"]
+
+
+@pytest.mark.parametrize("identity", ["../../planted", "", "a/b"])
+def test_a_name_that_is_a_path_is_refused_in_words(box: Box, identity: str) -> None:
+    reply = client.request(box.launcher(), {"seq": 1, "op": "create", "v": 1, "id": identity, "bundle": "/"})
+    assert "invalid container id" in reply["error"]["message"]
+    assert not list(box.path.rglob("*.crash"))
+
+
+@pytest.mark.parametrize("request_", [{}, {"bundle": "/nosuch"}, {"bundle": "/", "log": 5}, {"bundle": "/", "cgroup": []}])
+def test_half_a_request_is_refused_in_words(box: Box, request_: dict[str, object]) -> None:
+    reply = client.request(box.launcher(), {"seq": 1, "op": "create", "v": 1, "id": "c1", **request_})
+    assert reply["ok"] is False
+    assert "died" not in reply["error"]["message"]
+    assert not list(box.path.rglob("*.crash"))

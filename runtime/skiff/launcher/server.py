@@ -10,9 +10,10 @@ import signal
 import socket
 import traceback
 
-from skiff.errors import SkiffError
+from skiff.errors import Conflict, SkiffError
 from skiff.launcher.client import LAUNCHER_FD, MAX_MESSAGE
 from skiff.linux import prctl
+from skiff.oci.store import check_id
 from skiff.shim import main as shim
 from skiff.shim import remains
 from skiff.shim.loop import READ, Loop
@@ -48,8 +49,9 @@ def main(arguments: list[str]) -> int:
 class _Pending:
     """A shim that has not answered yet."""
 
-    def __init__(self, sequence: object) -> None:
+    def __init__(self, sequence: object, identity: str) -> None:
         self.sequence = sequence
+        self.identity = identity
         self.data = b""
 
 
@@ -100,6 +102,10 @@ class Launcher:
             self._reply(sequence, shim.refusal(error))
 
     def _create(self, sequence: object, message: dict[str, Any]) -> None:
+        identity = check_id(str(message.get("id")))
+        if any(pending.identity == identity for pending in self._pending.values()):
+            # Neither shim could tell the other's half-made container from the remains of a dead one.
+            raise Conflict(f"container {identity} is being created already")
         answer, answers = os.pipe()
         try:
             pid = os.fork()
@@ -110,8 +116,8 @@ class Launcher:
             raise
         finally:
             os.close(answers)
-        self._shims[pid] = str(message.get("id"))
-        self._pending[answer] = _Pending(sequence)
+        self._shims[pid] = identity
+        self._pending[answer] = _Pending(sequence, identity)
         self._loop.watch(answer, READ, lambda _: self._answered(answer))
 
     def _answered(self, fd: int) -> None:

@@ -35,10 +35,10 @@ def run(request: dict[str, Any], exec_root: str, reply: int) -> NoReturn:
     code = 1
     try:
         _detach(reply)
-        shim = _Shim(request, exec_root)
         try:
+            shim = _Shim(request, exec_root)
             container = shim.create()
-        except (SkiffError, OSError) as error:
+        except (SkiffError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             _answer(reply, refusal(error))
         else:
             try:
