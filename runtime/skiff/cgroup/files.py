@@ -64,7 +64,8 @@ def pids(directory: str) -> list[int]:
     found: list[int] = []
     for path in tree(directory):
         with contextlib.suppress(OSError):  # removed between the walk and the read
-            found.extend(int(line) for line in read(path, "cgroup.procs").split())
+            # One of another pid namespace reads as 0, which kill(2) takes for our own process group.
+            found.extend(int(line) for line in read(path, "cgroup.procs").split() if line != "0")
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
 from skiff.cgroup import files
 from skiff.cgroup.hierarchy import View
-from skiff.errors import InvalidInput, Unsupported
+from skiff.errors import InvalidInput, SyscallError, Unsupported
 from skiff.linux import signals
 
 TYPE_CHECKING = False
@@ -47,7 +48,8 @@ class V2:
             enabled = files.read(directory, "cgroup.subtree_control").split()
             for name in WANTED:
                 if name in offered and name not in enabled:
-                    files.write(directory, "cgroup.subtree_control", f"+{name}")
+                    with contextlib.suppress(SyscallError):  # whoever wants a limit of it is told that it is not available
+                        files.write(directory, "cgroup.subtree_control", f"+{name}")
             directory = f"{directory}/{part}"
 
     def _write(self, controller: str, name: str, value: str | int) -> None:
