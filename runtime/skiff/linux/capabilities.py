@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 
+from skiff.errors import SyscallError
 from skiff.linux import prctl
 from skiff.linux.libc import LIBC, check
 
@@ -69,7 +71,11 @@ def drop_bounding(kept: int, last_capability: int) -> None:
 
 def set_ambient(wanted: int) -> None:
     """The ambient set, from empty."""
-    prctl.prctl(prctl.PR_CAP_AMBIENT, prctl.PR_CAP_AMBIENT_CLEAR_ALL)
+    try:
+        prctl.prctl(prctl.PR_CAP_AMBIENT, prctl.PR_CAP_AMBIENT_CLEAR_ALL)
+    except SyscallError as error:
+        if wanted or error.errno != errno.EINVAL:  # a kernel before 4.3 has no such set to clear
+            raise
     for number in range(wanted.bit_length()):
         if wanted >> number & 1:
             prctl.prctl(prctl.PR_CAP_AMBIENT, prctl.PR_CAP_AMBIENT_RAISE, number)

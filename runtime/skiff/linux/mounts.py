@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
-from skiff.linux.libc import LIBC, check
+from skiff.linux.libc import LIBC, check, failure
 
 MS_RDONLY = 1
 MS_NOSUID = 2
@@ -30,6 +31,7 @@ MS_STRICTATIME = 1 << 24
 MS_LAZYTIME = 1 << 25
 
 MNT_DETACH = 2
+MAX_DATA = 4095  # the smallest page, less its last byte
 SYS_PIVOT_ROOT = 155 if os.uname().machine == "x86_64" else 41
 PROC_SUPER_MAGIC = 0x9FA0
 
@@ -46,7 +48,9 @@ LIBC.fstatfs.argtypes = (ctypes.c_int, ctypes.POINTER(_Statfs))
 
 
 def mount(source: bytes | None, target: bytes, fstype: bytes | None, flags: int, data: bytes | None = None) -> None:
-    """Make or change a mount."""
+    """Make or change a mount; the kernel would cut longer data short and mount what is left."""
+    if data is not None and len(data) >= MAX_DATA:
+        raise failure("mount", errno.E2BIG, os.fsdecode(target))
     check(LIBC.mount(source, target, fstype, flags, data), "mount", target)
 
 

@@ -48,9 +48,13 @@ class NamespacePlan:
     @staticmethod
     def _open(name: str, path: str) -> int:
         try:
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise InvalidInput(f"linux.namespaces: {name}: {path}: {error.strerror}") from error
+        if name == "mount" and os.path.samestat(os.fstat(fd), os.stat("/proc/self/ns/mnt")):
+            os.close(fd)
+            raise InvalidInput(f"linux.namespaces: mount: {path} is the one that skiff runs in: the host's own root would change")
+        return fd
 
     def descriptors(self) -> tuple[int, ...]:
         """What init needs open."""

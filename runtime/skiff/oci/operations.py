@@ -6,6 +6,7 @@ O_PATH descriptor of the new root, or -1 before there is one.
 
 from __future__ import annotations
 
+import abc
 import errno
 import os
 
@@ -61,36 +62,30 @@ class Mount:
     def __call__(self, root: int) -> None:
         """Mount, then what a bind takes in steps of its own."""
         bind = self.flags & (ms.MS_BIND | ms.MS_REC)
-        fd = self._target(root, bind)
+        source = os.stat(self.source) if bind else None
+        fd = self._target(root, source)
         try:
             ms.mount(self.source, by_descriptor(fd), self.kind, bind or self.flags, None if bind else self.data or None)
         finally:
             os.close(fd)
         if bind and self.flags & ~bind:
-            remount(root, self.target, self.flags & ~ms.MS_REC | ms.MS_BIND)
+            change(root, self.target, ms.MS_REMOUNT | self.flags & ~ms.MS_REC | ms.MS_BIND, source)
         for flags in self.propagation:
-            change_propagation(root, self.target, flags)
+            change(root, self.target, flags, source)
 
-    def _target(self, root: int, bind: int) -> int:
-        if bind and os.stat(self.source).st_mode & 0o170000 != 0o040000:
+    def _target(self, root: int, source: os.stat_result | None) -> int:
+        if source is not None and source.st_mode & 0o170000 != 0o040000:
             return inroot.make_file(root, self.target)
         # An image may make these symlinks, to have the kernel's file systems land elsewhere (CVE-2019-19921).
         return inroot.make_directory(root, self.target, links=self.kind not in (b"proc", b"sysfs"))
 
 
-def remount(root: int, target: bytes, flags: int) -> None:
-    """Change the flags of the mount at `target`."""
+def change(root: int, target: bytes, flags: int, expected: os.stat_result | None = None) -> None:
+    """Change the mount at `target`, which must still be that of `expected`: another container may share the directory above it."""
     fd = inroot.open_path(root, target)
     try:
-        ms.mount(None, by_descriptor(fd), None, ms.MS_REMOUNT | flags)
-    finally:
-        os.close(fd)
-
-
-def change_propagation(root: int, target: bytes, flags: int) -> None:
-    """Change the propagation of the mount at `target`."""
-    fd = inroot.open_path(root, target)
-    try:
+        if expected is not None and not os.path.samestat(os.fstat(fd), expected):
+            raise failure("mount", errno.ESTALE, f"{os.fsdecode(target)} changed while it was mounted")
         ms.mount(None, by_descriptor(fd), None, flags)
     finally:
         os.close(fd)
@@ -107,7 +102,7 @@ class Remount:
 
     def __call__(self, root: int) -> None:
         """Change the flags."""
-        remount(root, self.target, self.flags)
+        change(root, self.target, ms.MS_REMOUNT | self.flags)
 
 
 class Node:
@@ -195,7 +190,7 @@ def require_proc(fd: int) -> None:
         raise failure("fstatfs", errno.EXDEV, "not on a proc file system")
 
 
-class _Covered:
+class _Covered(abc.ABC):
     """A path that the container shall see changed; one that is not there needs nothing."""
 
     def __init__(self, path: bytes, proc: bool) -> None:
@@ -216,9 +211,9 @@ class _Covered:
         finally:
             os.close(fd)
 
+    @abc.abstractmethod
     def cover(self, root: int, fd: int) -> None:
         """Mount over the open file."""
-        raise NotImplementedError
 
 
 class ReadOnly(_Covered):
@@ -231,7 +226,7 @@ class ReadOnly(_Covered):
         """Bind it onto itself, keep its flags, add read-only."""
         kept = os.fstatvfs(fd).f_flag & (ms.MS_NOSUID | ms.MS_NODEV | ms.MS_NOEXEC)
         ms.mount(by_descriptor(fd), by_descriptor(fd), None, ms.MS_BIND | ms.MS_REC)
-        remount(root, self.path, ms.MS_BIND | ms.MS_RDONLY | kept)
+        change(root, self.path, ms.MS_REMOUNT | ms.MS_BIND | ms.MS_RDONLY | kept)
 
 
 class Masked(_Covered):
