@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from typing import Callable, Iterator
@@ -237,3 +238,35 @@ def test_nothing_is_left_of_containers_that_are_gone(loaded: Daemon) -> None:
         loaded.skiff("run", "-d", "--network", "none", "--name", f"left-{number}", "busybox", "sleep", "1000")
         loaded.skiff("rm", "-f", f"left-{number}")
     wait_until(lambda: traces(loaded) == before)
+
+
+def test_clients_that_leave_a_silent_container_do_not_pile_up(loaded: Daemon) -> None:
+    loaded.client.call("POST", "/containers/create?name=silent", {**QUIET, "Cmd": ["sleep", "1000"]})
+    for moment in ("before the start", "while it runs"):
+        descriptors = open_files(loaded)
+        for half in (False, True) * 5:
+            leave(loaded, half)
+        wait_until(lambda: open_files(loaded) <= descriptors)  # noqa: B023  # called at once
+        if moment == "before the start":
+            loaded.client.call("POST", "/containers/silent/start")
+    loaded.client.call("DELETE", "/containers/silent?force=1")
+
+
+QUIET = {"Image": "busybox", "HostConfig": {"NetworkMode": "none"}}
+
+
+def open_files(daemon: Daemon) -> int:
+    return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+
+
+def leave(daemon: Daemon, half: bool) -> None:
+    """Attach, perhaps close the half that sends, and go."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(daemon.socket))
+        sock.sendall(
+            b"POST /containers/silent/attach?stream=1&stdout=1 HTTP/1.1\r\n"
+            b"Host: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
+        )
+        assert sock.recv(12) == b"HTTP/1.1 101"
+        if half:
+            sock.shutdown(socket.SHUT_WR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import Optional
 
 from skiff.engine import shims
@@ -10,6 +11,7 @@ from skiff.engine.container import Container, Streams, Waiting
 from skiff.errors import SkiffError
 
 BLOCK = 65536
+LEAVE_SECONDS = 1.0
 
 
 async def connect(container: Container, path: str, streams: Streams) -> Optional[shims.Shim]:
@@ -63,19 +65,31 @@ async def serve(
 ) -> None:
     """Copy both ways until the container's output ends, or cannot be delivered any more.
 
-    The end of a client's input says nothing: the docker CLI closes that half at once where it attaches no input.
+    The end of a client's input alone says nothing: the docker CLI closes that half at once where it attaches no input.
     """
     given = asyncio.ensure_future(_copy_input(joining, streams, reader, early))
     output = asyncio.ensure_future(_copy_output(joining, writer))
+    leaving = asyncio.ensure_future(_client_leaves(reader, writer))
     try:
-        await output
+        await asyncio.wait({output, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if output.done():
+            output.result()
     finally:
-        for task in (given, output, joining):
+        for task in (given, output, leaving, joining):
             task.cancel()
-        await asyncio.gather(given, output, joining, return_exceptions=True)
+        await asyncio.gather(given, output, leaving, joining, return_exceptions=True)
         shim = joining.result() if not joining.cancelled() and joining.exception() is None else None
         if shim is not None:
             shim.close()
+
+
+async def _client_leaves(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Returns when both halves are closed, which only poll tells from one: else clients of a silent container pile up."""
+    poll = select.poll()
+    poll.register(writer.get_extra_info("socket").fileno(), 0)
+    # A transport that saw a reset is closed already, and its reader never at an end.
+    while not (writer.is_closing() or (reader.at_eof() and poll.poll(0))):
+        await asyncio.sleep(LEAVE_SECONDS)
 
 
 async def _copy_output(joining: asyncio.Future[Optional[shims.Shim]], writer: asyncio.StreamWriter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -152,11 +153,21 @@ class Follower:
         if self._rotated():
             # What was written to the old file between the read and the rename is still in it.
             data += self._read()
+            data += b"".join(_content(name) for name in self._between())
             self.close()
             self._open()
             data += self._read()
         *whole, self._rest = (self._rest + data).split(b"\n")
         return whole
+
+    def _between(self) -> list[str]:
+        """The rotated files that are newer than the one read so far: there are some if it was rotated more than once."""
+        rotated = files(self._path)[:-1]
+        for place, name in enumerate(rotated):
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(name).st_ino == self._inode:
+                    return rotated[place + 1 :]
+        return rotated
 
     def _rotated(self) -> bool:
         try:
@@ -175,6 +186,14 @@ class Follower:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
 async def follow(path: str, query: Query, ended: Callable[[], bool]) -> AsyncIterator[tuple[int, bytes]]:

@@ -113,3 +113,37 @@ def test_following_sees_what_is_appended_and_the_new_file_after_a_rotation(log: 
 )
 def test_times_of_any_fraction(time: str, seconds: float) -> None:
     assert logs.epoch(time) == pytest.approx(seconds)
+
+
+def test_a_follower_loses_nothing_when_the_log_was_rotated_more_than_once(tmp_path: Path) -> None:
+    path = tmp_path / "c-json.log"
+    path.write_text("0\n")
+    follower = logs.Follower(str(path))
+    assert follower.lines() == [b"0"]
+    with path.open("a") as file:
+        file.write("1\n")
+    for number in (2, 3, 4):
+        rotate(path)
+        path.write_text(f"{number}\n")
+    assert follower.lines() == [b"1", b"2", b"3", b"4"]
+    follower.close()
+
+
+def test_a_follower_whose_file_was_rotated_away_reads_all_that_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "c-json.log"
+    path.write_text("0\n")
+    follower = logs.Follower(str(path))
+    follower.lines()
+    for number in (1, 2, 3):
+        rotate(path, keep=1)
+        path.write_text(f"{number}\n")
+    assert follower.lines() == [b"2", b"3"]
+    follower.close()
+
+
+def rotate(path: Path, keep: int = 5) -> None:
+    for number in range(keep - 1, 0, -1):
+        older = Path(f"{path}.{number}")
+        if older.exists():
+            older.rename(f"{path}.{number + 1}")
+    path.rename(f"{path}.1")
