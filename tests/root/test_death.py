@@ -10,8 +10,11 @@ from typing import Callable
 
 import pytest
 
+from skiff.cli.oci import create, delete
 from skiff.errors import Conflict
 from skiff.launcher import client
+from skiff.oci.create import Surroundings
+from skiff.oci.store import Store
 from skiff.shim import remains
 from tests.root.box import Box, Container, alive
 
@@ -152,3 +155,27 @@ def test_half_a_request_is_refused_in_words(box: Box, request_: dict[str, object
     assert reply["ok"] is False
     assert "died" not in reply["error"]["message"]
     assert not list(box.path.rglob("*.crash"))
+
+
+def test_a_create_killed_halfway_can_be_deleted(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its init waits for a start that never comes, so what it had made must be on record before."""
+    spec = box.spec("sleep", "100")
+    spec["linux"]["cgroupsPath"] = f"{box.prefix}/c1"
+    directory, _ = box.bundle("c1", spec)
+    containers = Store(str(box.path / "oci"))
+
+    def killed(_spec: object, _bundle: str, around: Surroundings, _channels: object) -> None:
+        around.cgroup.create({})
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(create, "create", killed)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            create.make(containers, "c1", {"bundle": str(directory)})
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    delete.delete(containers, "c1", force=False)
+    assert not (box.path / "oci" / "c1").exists()
+    assert not list(Path("/sys/fs/cgroup").glob(f"*{box.prefix}/c1"))

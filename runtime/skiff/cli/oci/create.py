@@ -43,6 +43,8 @@ def make(containers: store.Store, identity: str, flags: dict[str, str]) -> int:
     containers.add(identity)
     try:
         with containers.lock(identity):
+            # So that delete finds the cgroup, and what waits in it, of a create that was killed.
+            containers.save(identity, store.record(identity, 0, directory, path, {}))
             around = Surroundings(cgroup, [], (0, 1, 2), dies_with_parent=False)
             made = create(spec, directory, around, for_another_process(containers.directory(identity)))
             os.close(made.report)
