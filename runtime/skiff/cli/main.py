@@ -42,6 +42,24 @@ skiff ps -a
 
 def main(arguments: list[str]) -> int:
     """Run one command; its exit status."""
+    try:
+        status = _main(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; nothing may be flushed there at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except OSError as error:
+        print(f"skiff: {error.strerror or error}", file=sys.stderr)
+        # What is still to be flushed at the end would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _main(arguments: list[str]) -> int:
     verb = ""
     try:
         values, left = options.parse(GLOBAL, arguments, interspersed=False)
@@ -61,12 +79,6 @@ def main(arguments: list[str]) -> int:
     except SkiffError as error:
         print(_told(error), file=sys.stderr)
         return 125 if verb == "run" else 1
-    except BrokenPipeError:
-        # Whoever read our output has enough of it; nothing may be flushed there at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
-    except KeyboardInterrupt:
-        return 130
 
 
 def _run(verb: str, host: Optional[str], arguments: list[str]) -> int:
@@ -83,7 +95,6 @@ def _run(verb: str, host: Optional[str], arguments: list[str]) -> int:
         print(module.COMMAND.help())
         return 0
     status: int = module.run(host or default_host(), values, left)
-    sys.stdout.flush()
     return status
 
 
