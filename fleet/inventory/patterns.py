@@ -15,7 +15,7 @@ from fleet.inventory.settings import HOST_NAME, USER, is_address
 
 LITERAL = re.compile(r"(?:(?P<user>[^@]*)@)?(?:\[(?P<v6>[^\]]*)\]|(?P<address>[^:\[\]]*))(?::(?P<port>[^:]*))?\Z")
 LOCAL = "localhost"
-EMPTY = "the inventory is empty: see inventory/hosts.yml, or boot a lab with `invoke lab.up`"
+EMPTY = "the inventory is empty: see inventory/hosts.yml, or boot a lab with `./inv lab.up`"
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,7 @@ class Host:
         """
         leader = self.leader()
         if leader is None:
-            raise FleetError(f"{self.spec.name} does not run.", resolution="Start it: `invoke lab.up`.")
+            raise FleetError(f"{self.spec.name} does not run.", resolution="Start it: `./inv lab.up`.")
         environment = ["env", "-i", "HOME=/root", "LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"]
         enter = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--", *environment]
         return subprocess.run([*enter, *argv], input=stdin, capture_output=True, text=True, timeout=timeout, check=False)

@@ -123,7 +123,7 @@ class Lab:
                     raise FleetError(
                         f"{spec.name} is {recipe.RELEASES[other.release].title} already.",
                         f"asked for: {spec}\nis: {other}",
-                        "Take the lab down first: `invoke lab.down`.",
+                        "Take the lab down first: `./inv lab.down`.",
                     )
 
     def _prepare(self, specs: Sequence[host.HostSpec], report: Report) -> None:
@@ -161,7 +161,7 @@ class Lab:
         spec: Optional[host.HostSpec] = next((each for each in self._specs() if each.name == name), None)
         if spec is None or number is None:
             raise UsageError(
-                f"The lab {self.name} has no host {name}.", resolution="`invoke lab.status` lists them; `invoke lab.up` makes them."
+                f"The lab {self.name} has no host {name}.", resolution="`./inv lab.status` lists them; `./inv lab.up` makes them."
             )
         return self._host(spec, number)
 

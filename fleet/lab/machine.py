@@ -102,7 +102,7 @@ def claim(lab: Path) -> int:
                 (aside / "lab").write_text(str(lab))
                 aside.rename(RUN / str(chosen))
                 return chosen
-    raise FleetError("Every subnet of 10.213.0.0/16 is taken.", resolution="Take some labs down: `invoke lab.down`.")
+    raise FleetError("Every subnet of 10.213.0.0/16 is taken.", resolution="Take some labs down: `./inv lab.down`.")
 
 
 def release(lab: Path) -> None:

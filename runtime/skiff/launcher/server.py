@@ -67,17 +67,7 @@ class Launcher:
 
     def run(self) -> None:
         """Serve."""
-        woken, wakes = os.pipe()
-        for fd in (woken, wakes):
-            os.set_blocking(fd, False)
-        signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-
-        def child_ended(_: int) -> None:
-            os.read(woken, 4096)
-            self._reap()
-
-        self._loop.watch(woken, READ, child_ended)
+        self._loop.on_child(self._reap)
         self._loop.watch(self._sock.fileno(), READ, self._asked)
         self._loop.run()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import select
+import signal
 import time
 
 TYPE_CHECKING = False
@@ -33,6 +35,20 @@ class Loop:
         """No more calls for it; before it is closed."""
         if self._callbacks.pop(fd, None) is not None:
             self._poll.unregister(fd)
+
+    def on_child(self, callback: Callable[[], None]) -> None:
+        """Call back when children may have ended; takes SIGCHLD and the process's wakeup descriptor (signal.set_wakeup_fd)."""
+        woken, wakes = os.pipe()
+        for fd in (woken, wakes):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+        def ended(_: int) -> None:
+            os.read(woken, 4096)
+            callback()
+
+        self.watch(woken, READ, ended)
 
     def after(self, seconds: float, callback: Callable[[], None]) -> None:
         """Call back once, later; there is one such call at a time."""

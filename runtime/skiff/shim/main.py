@@ -143,15 +143,6 @@ class _Shim:
         gc.enable()
         loop = Loop()
         supervisor = Supervisor(loop, container)
-        woken, wakes = os.pipe()
-        for fd in (woken, wakes):
-            os.set_blocking(fd, False)
-        signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-
-        def child_ended(_: int) -> None:
-            os.read(woken, 4096)
-            supervisor.reap()
 
         def client_came(_: int) -> None:
             try:
@@ -160,7 +151,7 @@ class _Shim:
                 return
             supervisor.accept(sock)
 
-        loop.watch(woken, READ, child_ended)
+        loop.on_child(supervisor.reap)
         loop.watch(self._listener.fileno(), READ, client_came)
         supervisor.reap()
         loop.run()
