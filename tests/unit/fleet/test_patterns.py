@@ -120,7 +120,7 @@ def test_one_address_for_several_hosts_is_refused(inventory: Inventory) -> None:
 
 
 def test_an_empty_inventory_says_what_to_do() -> None:
-    with pytest.raises(UsageError, match=r"invoke lab\.up"):
+    with pytest.raises(UsageError, match=r"\./inv lab\.up"):
         select(read_inventory([]), "web1", {})
     with pytest.raises(UsageError, match="leaves no host"):
         select(read_inventory([]), "all", {})
