@@ -1,0 +1,87 @@
+"""The tasks that go to hosts: their state planned, brought about, verified; questions asked."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Tuple
+
+from invoke.context import Context
+
+from fleet.tasks.options import CHECK, CONNECT, DIFF, HOSTS, ROLES, VERDICTS, end, skiff_task, told
+
+
+def over_hosts(name: str, mode: str, given: Dict[str, Any], questions: Tuple[str, ...] = ()) -> Any:
+    """Runs a task over its hosts: the outcomes and the exit status."""
+    with told():
+        from fleet.run.answers import question
+        from fleet.run.task import Options, provision
+
+        options = Options(settings=given.pop("set_", ()), **given)
+        return provision(name, mode, options, tuple(question(*words.split()) for words in questions))
+
+
+@skiff_task(HOSTS, CHECK, DIFF, ROLES, CONNECT)
+def provision(_: Context, check: bool, **given: Any) -> None:
+    """Bring hosts to their declared state, deploy the runtime, and verify it.
+
+    Example: ./inv provision --hosts 'web*,!web3' --diff --set firewalld=kept
+    """
+    end(over_hosts("provision", "check" if check else "apply", given)[1])
+
+
+@skiff_task(HOSTS, ROLES, CONNECT)
+def plan(_: Context, **given: Any) -> None:
+    """Say what provision would change, with the differences of files; change nothing.
+
+    Example: ./inv plan --hosts all
+    """
+    end(over_hosts("plan", "check", {**given, "diff": True})[1])
+
+
+@skiff_task(HOSTS, DIFF, ROLES, CONNECT, VERDICTS)
+def verify(_: Context, **given: Any) -> None:
+    """Check that hosts are as declared: drift, service, version, info, a container run on each; change nothing.
+
+    Example: ./inv verify --hosts web1 --json
+    Example: ./inv verify --hosts all --junit verify.xml
+    """
+    end(over_hosts("verify", "verify", given)[1])
+
+
+@skiff_task(HOSTS, CONNECT)
+def facts(_: Context, **given: Any) -> None:
+    """Show what hosts are: system, kernel, Pythons, SELinux, firewalld, storage.
+
+    Example: ./inv facts --hosts all --json
+    """
+    from fleet.run.answers import show_facts
+
+    outcomes, status = over_hosts("facts", "facts", given)
+    show_facts(outcomes, given["json"])
+    end(status)
+
+
+@skiff_task(HOSTS, CONNECT)
+def version(_: Context, **given: Any) -> None:
+    """Show `skiff version`, client and server, of each host, side by side.
+
+    Example: ./inv version --hosts web1,web2
+    """
+    ask("version", given)
+
+
+@skiff_task(HOSTS, CONNECT)
+def info(_: Context, **given: Any) -> None:
+    """Show `skiff info` of each host, side by side.
+
+    Example: ./inv info --hosts web1
+    """
+    ask("info", given)
+
+
+def ask(question: str, given: Dict[str, Any]) -> None:
+    """Shows what every host's client answers to a question."""
+    from fleet.run.answers import show_answers
+
+    outcomes, status = over_hosts(question, "verify", given, (question,))
+    answered = show_answers(outcomes, question, given["json"])
+    end(status or (0 if answered else 2))

@@ -1,0 +1,76 @@
+"""How a task is declared: tables of options, errors that become an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from typing import Any, Callable, Dict, Iterator, Tuple
+
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+# Options: name, default, help. A name's last underscore only keeps Python's own names free.
+Table = Dict[str, Tuple[object, str]]
+
+HOSTS: Table = {
+    "hosts": ("", "Names, groups, all, globs, exclusions (all:!web3) and addresses (root@10.0.0.5:22), separated by commas."),
+}
+CONNECT: Table = {
+    "inventory": ("", "Inventory file, instead of inventory/hosts.yml and the running lab's."),
+    "forks": ("", "How many hosts at a time (default: by the number of processors)."),
+    "json": (False, "One JSON document on standard output, at the end."),
+    "host_key_policy": ("strict", "strict: known host keys only; accept-new: write an unknown one down at first sight."),
+    "ask_pass": (False, "Ask for the SSH password (or set SKIFF_SSH_PASSWORD)."),
+    "ask_become_pass": (False, "Ask for sudo's password (or set SKIFF_BECOME_PASSWORD)."),
+    "timeout": ("3600", "Seconds that a host may take in all (default: 3600)."),
+}
+ROLES: Table = {
+    "roles": ("", "Only these roles, separated by commas."),
+    "skip_roles": ("", "All roles but these, separated by commas."),
+    "role_path": ("", "Directory with roles of your own (or set SKIFF_ROLE_PATH)."),
+    "set_": ([], "A variable over the inventory's, as key=value with a YAML value; may be repeated."),
+}
+CHECK: Table = {"check": (False, "Change nothing; say what would change.")}
+DIFF: Table = {"diff": (False, "Show the differences of files.")}
+VERDICTS: Table = {
+    "junit": ("", "Write the verdicts to this file as JUnit XML, which CI servers read."),
+    "tap": (False, "The verdicts on standard output in the Test Anything Protocol, at the end."),
+}
+
+
+def skiff_task(*tables: Table, positional: Tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Any]:
+    """A task with these options, and no automatic short flags: Invoke would make -h mean --hosts."""
+    options = {name: option for table in tables for name, option in table.items()}
+
+    def declare(body: Callable[..., None]) -> Any:
+        word = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        parameters = [inspect.Parameter(name, word, default=default) for name, (default, _) in options.items()]
+        body.__signature__ = inspect.Signature([inspect.Parameter("context", word), *parameters])  # type: ignore[attr-defined] # PEP 362
+        lists = [name for name, (default, _) in options.items() if default == []]
+        told = {name: text for name, (_, text) in options.items()}
+        return task(auto_shortflags=False, positional=list(positional), iterable=lists, help=told)(body)
+
+    return declare
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Errors become a message and an exit status."""
+    from fleet.errors import FleetError, UsageError
+
+    try:
+        yield
+    except FleetError as error:
+        lines = [error.brief, *(f"  {line}" for line in error.details.splitlines())]
+        lines += [f"  -> {line}" for line in error.resolution.splitlines()]
+        print("\n".join(lines), file=sys.stderr)
+        raise Exit(code=1 if isinstance(error, UsageError) else 2) from error
+    except KeyboardInterrupt as error:
+        raise Exit(code=130) from error
+
+
+def end(status: int) -> None:
+    """Ends the program, unless all went well."""
+    if status:
+        raise Exit(code=status)

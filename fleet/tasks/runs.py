@@ -1,0 +1,64 @@
+"""The tasks that look back at recorded runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from invoke.context import Context
+
+from fleet.tasks.options import CONNECT, DIFF, Table, skiff_task, told
+
+
+def named(*names: str) -> bool:
+    """Whether a word stands after one of these tasks: to Invoke, a positional argument is one that may not be left out."""
+    return any(word in names and not after.startswith("-") for word, after in zip(sys.argv, sys.argv[1:]))
+
+
+RUN: Table = {
+    "run": (None if named("runs.show", "report") else "", "The run's name, or the beginning of it (default: the last run)."),
+}
+JSON: Table = {"json": CONNECT["json"]}
+
+
+@skiff_task(JSON)
+def runs_list(_: Context, json: bool) -> None:
+    """List the recorded runs, the newest first: when, what, by whom, hosts by state.
+
+    Example: ./inv runs.list
+    """
+    with told():
+        from fleet.report import text
+
+        text.print_list(json)
+
+
+@skiff_task(RUN, DIFF, JSON, positional=("run",))
+def runs_show(_: Context, run: str, diff: bool, json: bool) -> None:
+    """Show one recorded run: what changed and what failed on each host.
+
+    Example: ./inv runs.show --diff
+    """
+    with told():
+        from fleet.report import text
+
+        text.print_run(run, diff, json)
+
+
+@skiff_task(
+    RUN,
+    {"out": ("", "The file to write (default: skiff-RUN.html, here).")},
+    positional=("run",),
+)
+def report(_: Context, run: str, out: str) -> None:
+    """Draw one recorded run as a page in one file: hosts by state, where time went, differences, failures, checks.
+
+    Example: ./inv report --out last.html
+    """
+    with told():
+        from fleet.report import outcomes, page
+
+        recorded = outcomes.read(run)
+        path = Path(out or f"skiff-{recorded.run.name}.html")
+        page.write(path, page.render(recorded))
+        print(path)
