@@ -83,5 +83,5 @@ def _refused(holder: "Dict[str, Any]") -> AgentError:
     return AgentError(
         "another run has the lock: {who}".format(**holder),
         "run {run}, process {pid} on this host, since {since}".format(**holder),
-        "wait for it to end, or give this run more patience",
+        "wait for it to end, or give this run more patience with --lock-timeout SECONDS",
     )

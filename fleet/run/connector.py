@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional
 from fleet.inventory.model import Host
 from fleet.transport import Transport
 from fleet.transport.local import LocalTransport
+from fleet.transport.stop import Stop
 
 if TYPE_CHECKING:
     from fleet.transport.hostkeys import KnownHosts
@@ -24,7 +25,7 @@ class Connector:
         self._known: Dict[Optional[Path], KnownHosts] = {}
         self._config: Any = None
 
-    def __call__(self, host: Host, stopping: threading.Event) -> Transport:
+    def __call__(self, host: Host, stopping: Stop) -> Transport:
         """A host's transport, not yet connected."""
         if host.connection == "local":
             return LocalTransport()

@@ -10,36 +10,77 @@ import os
 import queue
 import signal
 import threading
+from collections import deque
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from types import FrameType
-from typing import Callable, Dict, List, Optional, Sequence, Union
+from typing import Callable, Deque, Dict, List, Optional, Protocol, Sequence, Tuple, Union
 
 from fleet import events
 from fleet.events import Event, Fault, HostOutcome, Listener
 from fleet.inventory.model import Host
+from fleet.run import places
 from fleet.run.host import Connect, HostRun
 from fleet.run.job import Job
+from fleet.run.places import Limits, Places
+from fleet.transport.stop import Stop
 
-INTERRUPT = "interrupt"
+LOOK = 0.5
 SHOW_CURSOR = b"\x1b[?25h"
 
-Item = Union[Event, HostOutcome, str]
+
+@dataclass(frozen=True)
+class Interrupt:
+    """Ctrl-C."""
 
 
-def default_forks() -> int:
-    """How many hosts at a time: they mostly wait, so many for each processor."""
-    return min(64, 16 * (os.cpu_count() or 1))
+@dataclass(frozen=True)
+class Lost:
+    """Nothing more can come from where the hosts' runs go on."""
+
+    reason: str
+
+
+Item = Union[Event, Tuple[str, "Future[HostOutcome]"], Interrupt, Lost]
+
+
+class Elsewhere(Protocol):
+    """Where hosts' runs go on, if that is not this process."""
+
+    def begin(self, put: Callable[[Event], None], lost: Callable[[str], None]) -> None:
+        """From now on, events that come are `put`; `lost` is called if nothing more can come, with the reason."""
+
+    def call(self, host: Host) -> Callable[[], HostOutcome]:
+        """What the executor is given for a host."""
+
+    def stop(self) -> None:
+        """Passes it on that each host finishes the resource in hand."""
+
+    def end(self) -> None:
+        """Returns once every event has been put."""
 
 
 class Fanout:
-    """One run. `connect` makes the transport of a host."""
+    """One run. `connect` makes the transport of a host, where hosts' runs go on in this process."""
 
-    def __init__(self, job: Job, connect: Connect, listeners: Sequence[Listener]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        connect: Connect,
+        listeners: Sequence[Listener],
+        limits: Optional[Limits] = None,
+        elsewhere: Optional[Elsewhere] = None,
+    ) -> None:
         self._job = job
         self._connect = connect
         self._listeners = listeners
+        self._places = Places(limits or places.limits(None))
+        self._elsewhere = elsewhere
         self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        self.stopping = threading.Event()
+        self._futures: Dict[str, Future[HostOutcome]] = {}
+        self._outcomes: Dict[str, HostOutcome] = {}
+        self._lost = ""
+        self.stopping = Stop()
 
     def run(self, hosts: Sequence[Host], executor: Executor) -> List[HostOutcome]:
         """The outcomes, in the order of the hosts."""
@@ -47,37 +88,71 @@ class Fanout:
         try:
             for listener in self._listeners:
                 listener.begin(self._job.run, [host.name for host in hosts])
-            outcomes = self._collect(hosts, executor)
+            if self._elsewhere:
+                self._elsewhere.begin(self._items.put, lambda reason: self._items.put(Lost(reason)))
+            self._collect(hosts, executor)
+            outcomes = [self._outcomes[host.name] for host in hosts]
             for listener in self._listeners:
                 listener.end(outcomes, self.stopping.is_set())
         except BaseException:
             # A listener's fault: nobody would see what the hosts that are still at work do.
             self.stopping.set()
+            self._stop()
             raise
         finally:
             if before is not None:
                 signal.signal(signal.SIGINT, before)
         return outcomes
 
-    def _collect(self, hosts: Sequence[Host], executor: Executor) -> List[HostOutcome]:
-        futures = {host.name: executor.submit(self._one, host) for host in hosts}
-        for name, future in futures.items():
-            future.add_done_callback(lambda done, name=name: self._items.put(ended(name, done)))  # type: ignore[misc] # name is bound
-        outcomes: Dict[str, HostOutcome] = {}
-        while len(outcomes) < len(hosts):
-            item = self._items.get()
-            if isinstance(item, HostOutcome):
-                outcomes[item.host] = item
-            elif isinstance(item, Event):
-                for listener in self._listeners:
-                    listener.hear(item)
-            else:
-                for future in futures.values():
-                    future.cancel()
-        return [outcomes[host.name] for host in hosts]
+    def _collect(self, hosts: Sequence[Host], executor: Executor) -> None:
+        waiting = deque(hosts)
+        while len(self._outcomes) < len(hosts):
+            while waiting and self._places.free():
+                self._submit(waiting.popleft(), executor)
+            try:
+                # Silence is no event: where it could let another host begin, the clock is looked at.
+                self._take(self._items.get(timeout=LOOK if waiting else None), waiting)
+            except queue.Empty:
+                continue
+        if self._elsewhere:
+            self._elsewhere.end()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._take(self._items.get_nowait(), waiting)
 
-    def _one(self, host: Host) -> HostOutcome:
-        return HostRun(host, self._job, self._connect, self._items.put, self.stopping)()
+    def _submit(self, host: Host, executor: Executor) -> None:
+        self._places.take(host.name)
+        if self._elsewhere:
+            call = self._elsewhere.call(host)
+        else:
+            call = HostRun(host, self._job, self._connect, self._items.put, self.stopping)
+        self._futures[host.name] = future = executor.submit(call)
+        future.add_done_callback(lambda done: self._items.put((host.name, done)))
+
+    def _take(self, item: Item, waiting: Deque[Host]) -> None:
+        if isinstance(item, Event):
+            self._places.hear(item.host)
+            for listener in self._listeners:
+                listener.hear(item)
+        elif isinstance(item, tuple):
+            name, done = item
+            self._places.leave(name)
+            self._outcomes[name] = ended(name, done, self._lost)
+        else:
+            if isinstance(item, Lost):
+                self._lost = item.reason
+            self._outcomes.update((host.name, not_begun(host.name, self._lost)) for host in waiting)
+            waiting.clear()
+            self._stop()
+
+    def _stop(self) -> None:
+        for future in self._futures.values():
+            # Where runs go on elsewhere, one that has begun cannot be told from one that has not: those end by the word alone.
+            if not self._elsewhere or self._lost:
+                future.cancel()
+        if self._elsewhere:
+            self._elsewhere.stop()
+        self.stopping.cut()
 
     def _catch_interrupts(self) -> Union[Callable[[int, Optional[FrameType]], object], int, None]:
         if threading.current_thread() is not threading.main_thread():
@@ -92,7 +167,7 @@ class Fanout:
             os._exit(130)
         self.stopping.set()
         say(b"\ninterrupted: each host finishes the resource in hand; again to end at once\n")
-        self._items.put(INTERRUPT)
+        self._items.put(Interrupt())
 
 
 def say(text: bytes) -> None:
@@ -101,14 +176,19 @@ def say(text: bytes) -> None:
         os.write(2, text)
 
 
-def ended(name: str, future: Future[HostOutcome]) -> HostOutcome:
+def ended(name: str, future: Future[HostOutcome], lost: str) -> HostOutcome:
     """A future's outcome; one that was cancelled before it began has done nothing."""
     if future.cancelled():
-        return HostOutcome(name, state=events.INTERRUPTED)
+        return not_begun(name, lost)
     error = future.exception()
     if error is not None:
         return HostOutcome(name, state=events.FAILED, faults=[Fault(f"internal error: {type(error).__name__}: {error}")])
     return future.result()
+
+
+def not_begun(name: str, lost: str) -> HostOutcome:
+    """The outcome of a host that no run has ended for: interrupted, or lost for a reason."""
+    return HostOutcome(name, state=events.FAILED, faults=[Fault(lost)]) if lost else HostOutcome(name, state=events.INTERRUPTED)
 
 
 def exit_status(outcomes: Sequence[HostOutcome], interrupted: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import traceback
 from typing import Any, Callable, Dict, Mapping, NoReturn, Optional, Sequence, Tuple
@@ -17,9 +16,10 @@ from fleet.plan import Change, Plan
 from fleet.run import desired
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
 from fleet.transport import Transport
+from fleet.transport.stop import Stop
 
 Emit = Callable[[Event], None]
-Connect = Callable[[Host, threading.Event], Transport]
+Connect = Callable[[Host, Stop], Transport]
 
 PYTHON = {"id": "python", "role": "preflight"}
 
@@ -35,7 +35,7 @@ class Refused(HostError):
 class HostRun:
     """One host's exchange. `stopping` is set when the run is to end early."""
 
-    def __init__(self, host: Host, job: Job, connect: Connect, emit: Emit, stopping: threading.Event) -> None:
+    def __init__(self, host: Host, job: Job, connect: Connect, emit: Emit, stopping: Stop) -> None:
         self._host = host
         self._job = job
         self._connect = connect
@@ -97,7 +97,8 @@ class HostRun:
     def _open(self, transport: Transport, started: bootstrap.Bootstrap, deadline: float) -> None:
         channel = transport.open(started.command)
         try:
-            password, silence = self._job.become_password, self._job.silence
+            # While it waits for another run's lock, the agent says nothing.
+            password, silence = self._job.become_password, self._job.silence + self._job.lock_timeout
             self._converse(Session(channel, started, password, deadline, silence, self._stopping.is_set))
         finally:
             channel.close()

@@ -27,9 +27,9 @@ from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
 from fleet.roles import defaults, loader
 from fleet.roles.loader import Role
-from fleet.run import again, built
+from fleet.run import again, built, places
 from fleet.run.connector import Connector
-from fleet.run.fanout import Fanout, default_forks, exit_status
+from fleet.run.fanout import Fanout, exit_status
 from fleet.run.inventories import open_inventory
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
 from fleet.variables import Variable
@@ -52,6 +52,7 @@ class Options:
     ask_pass: bool = False
     ask_become_pass: bool = False
     timeout: str = "3600"
+    lock_timeout: str = "60"
     tap: bool = False
     junit: str = ""
 
@@ -78,6 +79,7 @@ def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ..
         questions=questions,
         diff=options.diff,
         timeout=int(options.timeout),
+        lock_timeout=int(options.lock_timeout),
         become_password=secret("SKIFF_BECOME_PASSWORD", options.ask_become_pass, "sudo password: "),
     )
     connector = Connector(secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy)
@@ -90,10 +92,9 @@ def execute(
     """The run itself, shown as the options ask."""
     # First, for what cannot be written is refused as it begins, and the record is to know of no run that never was.
     files: List[Listener] = [Junit(Path(options.junit))] if options.junit else []
-    fanout = Fanout(job, connector, [*files, Record(task, who=job.who), *shown(job, options, quiet)])
-    executor: Executor = ThreadPoolExecutor(
-        min(int(options.forks) if options.forks else default_forks(), len(hosts)), thread_name_prefix="host"
-    )
+    limits = places.limits(int(options.forks) if options.forks else None)
+    fanout = Fanout(job, connector, [*files, Record(task, who=job.who), *shown(job, options, quiet)], limits)
+    executor: Executor = ThreadPoolExecutor(min(limits.most, len(hosts)), thread_name_prefix="host")
     with executor:
         outcomes = fanout.run(hosts, executor)
     return outcomes, exit_status(outcomes, fanout.stopping.is_set())
@@ -127,6 +128,7 @@ def check_options(options: Options) -> None:
     if options.json and options.tap:
         raise UsageError("--json and --tap both want standard output", resolution="leave one out")
     whole("--timeout", options.timeout, 1)
+    whole("--lock-timeout", options.lock_timeout, 0)
     if options.forks:
         whole("--forks", options.forks, 1)
 

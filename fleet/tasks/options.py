@@ -24,6 +24,7 @@ CONNECT: Table = {
     "ask_pass": (False, "Ask for the SSH password (or set SKIFF_SSH_PASSWORD)."),
     "ask_become_pass": (False, "Ask for sudo's password (or set SKIFF_BECOME_PASSWORD)."),
     "timeout": ("3600", "Seconds that a host may take in all (default: 3600)."),
+    "lock_timeout": ("60", "Seconds to wait for another run on the same host; 0 refuses at once (default: 60)."),
 }
 ROLES: Table = {
     "roles": ("", "Only these roles, separated by commas."),

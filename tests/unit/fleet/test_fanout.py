@@ -14,6 +14,7 @@ from fleet.errors import UnreachableError
 from fleet.events import Event, HostOutcome
 from fleet.inventory.model import Host
 from fleet.run.fanout import Fanout, exit_status
+from fleet.run.places import Limits
 from fleet.transport import Transport
 from fleet.transport.fake import FakeTransport
 from tests.unit.fleet.wire import agent, answering, done, job, plan, result
@@ -146,6 +147,63 @@ def test_a_listener_that_fails_leaves_no_host_at_work_unseen() -> None:
 )
 def test_the_exit_status_tells_the_worst(states: List[str], interrupted: bool, status: int) -> None:
     assert exit_status([HostOutcome("h", state=state) for state in states], interrupted) == status
+
+
+def test_more_hanging_hosts_than_places_hold_no_other() -> None:
+    others_done = threading.Event()
+    slow, quick = [f"slow{number}" for number in range(6)], [f"quick{number}" for number in range(20)]
+
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        if host.name in slow:
+            assert others_done.wait(60)
+        return agent(answering(plan(), done()))
+
+    finished: List[str] = []
+
+    def act(event: Event) -> None:
+        if event.kind == "finished":
+            finished.append(event.host)
+            if len(finished) == len(quick):
+                others_done.set()
+
+    limits = Limits(active=2, most=8)
+    with ThreadPoolExecutor(limits.most) as executor:
+        outcomes = Fanout(job(), connect, [Heard(act)], limits).run(hosts(*slow, *quick), executor)
+    assert {outcome.state for outcome in outcomes} == {"ok"}
+    assert sorted(finished[: len(quick)]) == sorted(quick)
+
+
+def test_no_more_hosts_are_in_hand_than_there_are_places_and_all_are_told_of() -> None:
+    begun: List[str] = []
+    counts: List[int] = []
+
+    def act(event: Event) -> None:
+        (begun.append if event.kind == "connecting" else begun.remove)(event.host)
+        counts.append(len(begun))
+
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        raise UnreachableError("no")
+
+    limits = Limits(active=5, most=9)
+    with ThreadPoolExecutor(limits.most) as executor:
+        outcomes = Fanout(job(), connect, [Heard(act)], limits).run(hosts(*(f"h{number}" for number in range(3000))), executor)
+    assert max(counts) <= limits.active
+    assert [outcome.state for outcome in outcomes] == ["unreachable"] * 3000
+
+
+def test_hosts_that_never_began_are_interrupted_without_a_look_at_them() -> None:
+    met: List[str] = []
+
+    def connect(host: Host, _stopping: threading.Event) -> Transport:
+        met.append(host.name)
+        os.kill(os.getpid(), signal.SIGINT)
+        _stopping.wait(20)
+        raise UnreachableError("cut")
+
+    with ThreadPoolExecutor(4) as executor:
+        outcomes = Fanout(job(), connect, [], Limits(active=1, most=4)).run(hosts("a", "b", "c"), executor)
+    assert met == ["a"]
+    assert [outcome.state for outcome in outcomes] == ["interrupted"] * 3
 
 
 def test_many_hosts_leave_no_thread_and_no_descriptor() -> None:

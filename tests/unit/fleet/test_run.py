@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
@@ -17,6 +16,7 @@ from fleet.run.host import HostRun
 from fleet.run.job import Job
 from fleet.transport import OUT, Received, Transport
 from fleet.transport.fake import FakeChannel, FakeTransport
+from fleet.transport.stop import Stop
 from tests.unit.fleet.wire import DECLARED, agent, agent_channel, answering, done, hello, job, plan, result
 
 
@@ -29,7 +29,7 @@ def role(**functions: Callable[..., Any]) -> Role:
 
 def host_run(job: Job, transport: Transport, heard: Optional[List[Event]] = None) -> HostOutcome:
     emit = (heard if heard is not None else []).append
-    return HostRun(Host("h1", "10.0.0.1"), job, lambda *_: transport, emit, threading.Event())()
+    return HostRun(Host("h1", "10.0.0.1"), job, lambda *_: transport, emit, Stop())()
 
 
 class Seen:

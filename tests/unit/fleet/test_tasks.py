@@ -92,6 +92,10 @@ USAGE: List[Tuple[List[str], str]] = [
     (["lab.up", "--count", "some"], "--count: should be a whole number of at least 1, not 'some'"),
     (["facts", "--hosts", "root@127.0.0.1:1", "--ask-pass"], "there is no terminal to ask for the SSH password on"),
     (["provision", "--hosts", "localhost", "--timeout", "0"], "--timeout: should be a whole number of at least 1, not '0'"),
+    (
+        ["provision", "--hosts", "localhost", "--lock-timeout", "-1"],
+        "--lock-timeout: should be a whole number of at least 0, not '-1'",
+    ),
     (["plan", "--hosts", "localhost", "--role-path", "/nowhere"], "--role-path: /nowhere is no directory"),
     (["facts", "--hosts", "localhost", "--inventory", "/nowhere.yml"], "nowhere.yml: cannot be read"),
     (["provision", "--hosst", "x"], "--hosst"),
