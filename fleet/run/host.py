@@ -88,7 +88,6 @@ class HostRun:
         self._tell("connecting", {"address": self._host.target})
         transport = self._connect(self._host, self._stopping)
         try:
-            transport.connect()
             become = transport.user != "root" if self._host.become is None else self._host.become
             self._open(transport, bootstrap.prepare(become), deadline)
         finally:

@@ -39,22 +39,15 @@ class Channel(Protocol):
 
 
 class Transport(Protocol):
-    """A way to one host. `user` is known once connected."""
+    """A way to one host, and the user that it logs in as."""
 
     user: str
 
-    def connect(self) -> None:
-        """Connects and authenticates.
+    def open(self, command: str) -> Channel:
+        """Connects, logs in and starts a command, given to the login shell as it is.
 
         Raises:
             UnreachableError: with the cause and the cure.
-        """
-
-    def open(self, command: str) -> Channel:
-        """Starts a command, given to the login shell as it is.
-
-        Raises:
-            UnreachableError: the connection is lost.
         """
 
     def close(self) -> None:

@@ -60,11 +60,9 @@ class FakeTransport:
         self.user = user
         self.closed = False
 
-    def connect(self) -> None:
+    def open(self, command: str) -> FakeChannel:
         if self._fault is not None:
             raise self._fault
-
-    def open(self, command: str) -> FakeChannel:
         return self._open_channel(command)
 
     def close(self) -> None:

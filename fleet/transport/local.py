@@ -92,9 +92,6 @@ class LocalTransport:
         self.user = getpass.getuser()
         self._channel: Optional[LocalChannel] = None
 
-    def connect(self) -> None:
-        """Nothing to do."""
-
     def open(self, command: str) -> LocalChannel:
         self._channel = LocalChannel(command)
         return self._channel

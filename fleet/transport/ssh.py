@@ -9,7 +9,8 @@ import random
 import select
 import socket
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Union
 
 import fabric
 import paramiko
@@ -17,7 +18,9 @@ import paramiko
 from fleet.errors import UnreachableError
 from fleet.inventory.model import Host
 from fleet.transport import END, ERR, OUT, Received
+from fleet.transport.dial import CONNECT_TIMEOUT, SSH_PORT
 from fleet.transport.faults import explain, is_passing
+from fleet.transport.flights import Flights
 from fleet.transport.hostkeys import KnownHosts, Policy, changed
 
 SIZE = 1 << 16
@@ -38,7 +41,7 @@ class Login:
     """How to authenticate and how long to wait. `password` also opens an encrypted key."""
 
     password: Optional[str] = field(default=None, repr=False)
-    connect_timeout: int = 10
+    connect_timeout: int = CONNECT_TIMEOUT
     banner_timeout: int = 20
     auth_timeout: int = 30
 
@@ -96,47 +99,82 @@ class SshChannel:
 
 
 class SshTransport:
-    """One host over SSH. `wait` sleeps between attempts and says whether to give up."""
+    """One host over SSH. `wait` sleeps between attempts and says whether to give up; `dialled` is what `dial` gave."""
 
-    def __init__(self, host: Host, login: Login, config: fabric.Config, known: KnownHosts, wait: Callable[[float], bool]) -> None:
+    def __init__(
+        self,
+        host: Host,
+        login: Login,
+        config: fabric.Config,
+        known: KnownHosts,
+        wait: Callable[[float], bool],
+        dialled: Union[socket.socket, TimeoutError, None] = None,
+    ) -> None:
         self._host = host
         self._login = login
         self._config = config
         self._known = known
         self._wait = wait
-        self._connection: Any = None
-        self.user = host.user or ""
+        self._dialled = dialled
+        self._send_ahead = True
+        self._connection = self._new_connection()
+        self.user: str = self._connection.user
 
-    def connect(self) -> None:
+    def open(self, command: str) -> SshChannel:
         delay = FIRST_DELAY
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._connect()
-                return
+                return self._open(command)
             except UnreachableError:
                 self.close()
                 raise
             except (OSError, EOFError, paramiko.SSHException) as error:
+                again = self._send_ahead and self._in_doubt()
                 self.close()
+                if again:
+                    # Met once more, a step at a time, before anything is said of it.
+                    self._send_ahead = False
+                    continue
                 if attempt == ATTEMPTS or not is_passing(error):
                     raise explain(error, self._host, self.user, self._login.connect_timeout) from error
             # Hosts that were refused together must not come back together.
             if self._wait(delay * random.uniform(0.5, 1.5)):  # noqa: S311 # spreads load, guards nothing
                 raise UnreachableError(f"interrupted while connecting to {self._host.target}")
             delay *= 2
+        raise AssertionError("the last attempt returns or raises")
 
-    def _connect(self) -> None:
-        self._connection = fabric.Connection(
+    def _open(self, command: str) -> SshChannel:
+        self._connect(command)
+        try:
+            return SshChannel(self._connection.transport.session(command, self._login.auth_timeout), self._host)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            if self._in_doubt():
+                raise
+            raise UnreachableError(f"{self._host.target} opened no session: {error}") from error
+
+    def _in_doubt(self) -> bool:
+        transport = self._connection.client.get_transport()
+        return isinstance(transport, Flights) and transport.in_doubt
+
+    def _new_connection(self) -> Any:
+        return fabric.Connection(
             self._host.address,
             user=self._host.user,
             port=self._host.port,
             config=self._config,
             connect_kwargs=self._options(),
         )
-        self.user = self._connection.user
+
+    def _connect(self, command: str) -> None:
+        self._connection = self._new_connection()
         for hop in self._hops():
             hop.connect_kwargs["key_filename"] = self._keys(hop)
             self._check_keys(hop)
+        dialled = self._take_dialled()
+        ahead = command if self._send_ahead else None
+        self._connection.connect_kwargs["transport_factory"] = partial(Flights, command=ahead, greeted=dialled is not None)
+        if dialled is not None:
+            self._connection.connect_kwargs["sock"] = dialled
         try:
             self._connection.open()
         except paramiko.BadHostKeyException as error:
@@ -145,6 +183,18 @@ class SshTransport:
         transport.set_keepalive(KEEPALIVE)
         if isinstance(transport.sock, socket.socket):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER)
+
+    def _take_dialled(self) -> Optional[socket.socket]:
+        """What was dialled, once, if it is where Fabric would connect to."""
+        dialled, self._dialled = self._dialled, None
+        where = (self._connection.host, self._connection.port, self._connection.gateway)
+        if where != (self._host.address, self._host.port or SSH_PORT, None):
+            if isinstance(dialled, socket.socket):
+                dialled.close()
+            return None
+        if isinstance(dialled, TimeoutError):
+            raise dialled
+        return dialled
 
     def _options(self) -> Dict[str, Any]:
         options: Dict[str, Any] = {
@@ -182,17 +232,9 @@ class SshTransport:
             hop.client.get_host_keys().add(name, kind, key)
         hop.client.set_missing_host_key_policy(Policy(self._known, hop.port))
 
-    def open(self, command: str) -> SshChannel:
-        try:
-            channel = self._connection.transport.open_session(timeout=self._login.auth_timeout)
-            channel.exec_command(command)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise UnreachableError(f"{self._host.target} opened no session: {error}") from error
-        return SshChannel(channel, self._host)
-
     def close(self) -> None:
-        if self._connection is None:
-            return
+        if isinstance(self._dialled, socket.socket):
+            self._dialled.close()
         transport = self._connection.client.get_transport()
         if transport is not None and isinstance(transport.sock, socket.socket):
             # paramiko's thread looks up from its socket every 0.1 s: this wakes it at once.
@@ -201,7 +243,6 @@ class SshTransport:
         self._connection.client.close()
         for hop in self._hops()[1:]:
             hop.client.close()
-        self._connection = None
 
 
 def entry_name(host: str, port: int) -> str:

@@ -87,3 +87,8 @@ def changed(outcome: Mapping[str, Any]) -> List[str]:
 def planned(outcome: Mapping[str, Any]) -> List[str]:
     """The ids of what a plan would change on a host."""
     return [change["id"] for change in outcome["plan"]["changes"]]
+
+
+def journal(lab: Lab, host: str) -> List[str]:
+    """What the host's sshd said."""
+    return lab.exec(host, ["journalctl", "-q", "-o", "cat", "-t", "sshd", "-t", "sshd-session"]).stdout.splitlines()

@@ -11,7 +11,7 @@ from typing import Iterator
 import pytest
 
 from fleet.lab import Lab
-from tests.lab.suite import Suite
+from tests.lab.suite import Suite, journal
 
 
 @pytest.fixture
@@ -64,6 +64,18 @@ def test_a_jump_host_is_gone_through_and_its_key_checked(suite: Suite, lab: Lab)
 def test_a_key_is_had_from_an_agent(suite: Suite, lab: Lab, key_agent: str) -> None:
     suite.environment = {"SSH_AUTH_SOCK": key_agent}
     assert met(suite, f"address: {address(lab, 'lab1')}, user: root, known_hosts: {lab.known_hosts}") == "lab1"
+
+
+def test_a_refused_key_costs_no_connection(suite: Suite, lab: Lab, key_agent: str) -> None:
+    """OpenSSH passes over what was sent ahead of the login, and the next key is tried on the same connection."""
+    other = suite.directory / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
+    suite.environment = {"SSH_AUTH_SOCK": key_agent}
+    settings = f"address: {address(lab, 'lab1')}, user: root, known_hosts: {lab.known_hosts}, identity_file: {other}"
+    before = len(journal(lab, "lab1"))
+    assert met(suite, settings) == "lab1"
+    said = journal(lab, "lab1")[before:]
+    assert [len([line for line in said if line.startswith(start)]) for start in ("Connection from", "Starting session")] == [1, 1]
 
 
 @pytest.fixture

@@ -256,7 +256,7 @@ def test_a_connect_is_tried_again_with_a_growing_jittered_delay() -> None:
     server, waits = Server(), []  # type: ignore[var-annotated] # told by its use
     try:
         with pytest.raises(UnreachableError, match=f"127.0.0.1 port {server.port} closed the connection before SSH began"):
-            transport(server.port, waits).connect()
+            transport(server.port, waits).open("true")
         assert server.accepted == 4
     finally:
         server.close()
@@ -279,7 +279,7 @@ def test_a_host_that_accepts_and_says_nothing_is_waited_for_once(limits: Dict[st
     mute = SshTransport(host, login, login.config(), KnownHosts([], "strict"), wait)
     before = (threading.active_count(), len(os.listdir("/proc/self/fd")))
     with silent, pytest.raises(UnreachableError, match="accepts connections, but no SSH server answers there"):
-        mute.connect()
+        mute.open("true")
     for thread in threading.enumerate():
         if thread is not threading.current_thread():
             thread.join(5)
@@ -298,7 +298,7 @@ def test_a_refused_connect_gives_up_when_the_run_is_interrupted() -> None:
     server, waits = Server(), []  # type: ignore[var-annotated] # told by its use
     server.close()
     with pytest.raises(UnreachableError, match="interrupted while connecting"):
-        transport(server.port, waits, gives_up=True).connect()
+        transport(server.port, waits, gives_up=True).open("true")
     assert len(waits) == 1
 
 
