@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Iterator, Union
+
+from fleet.secret import Secret
 
 CHUNK = 1 << 20
 
@@ -14,16 +16,19 @@ CHUNK = 1 << 20
 class Content:
     """Some bytes, in memory or in a file that must not change during a run.
 
-    `sha256` is lower-case hex, `size` counts bytes.
+    `sha256` is lower-case hex, `size` counts bytes; `secret` bytes are shown nowhere.
     """
 
     sha256: str
     size: int
     source: Union[bytes, Path] = field(repr=False, compare=False)
+    secret: bool = field(default=False, compare=False)
 
     @classmethod
-    def of(cls, data: bytes) -> Content:
-        """The content of bytes at hand."""
+    def of(cls, data: Union[bytes, Secret]) -> Content:
+        """The content of bytes at hand, or of a secret's text."""
+        if isinstance(data, Secret):
+            return replace(cls.of(data.reveal().encode()), secret=True)
         return cls(hashlib.sha256(data).hexdigest(), len(data), data)
 
     @classmethod

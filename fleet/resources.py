@@ -14,8 +14,10 @@ from fleet.content import Content
 
 @dataclass(frozen=True)
 class File:
-    """A regular file. `mode` is octal text; `secret` keeps its content out of diffs, logs and backups.
+    """A regular file. `mode` is octal text; `secret` keeps its content out of diffs and logs, and its copy root's alone.
 
+    A content with a secret of the inventory's in it makes its file `secret`. Such a file is refused with a mode that lets others
+    than its owner at it, unless `shared` says that they may.
     `validate` is run with the new file's path in place of `{}` before it takes the old one's place; non-zero keeps the old one.
     """
 
@@ -28,6 +30,7 @@ class File:
     state: str = "present"
     backup: bool = True
     secret: bool = False
+    shared: bool = False
     validate: Tuple[str, ...] = ()
 
     @property
@@ -48,6 +51,7 @@ class Template:
     group: str = "root"
     backup: bool = True
     secret: bool = False
+    shared: bool = False
     validate: Tuple[str, ...] = ()
 
     @property
@@ -60,7 +64,8 @@ class JsonFile:
     """A JSON object on the host into which `values` are merged at the top level; keys that Skiff does not name are kept.
 
     `remove` names keys that Skiff once set and that must go. A file that is not a JSON object is kept and the resource fails.
-    A change of any other key than the `reloadable` ones counts as a change of `restart_id` too.
+    A change of any other key than the `reloadable` ones counts as a change of `restart_id` too. Secrets may stand anywhere in
+    `values`: diffs leave them out, and `mode` and `shared` are held to what they are for a file that is secret.
     """
 
     kind: ClassVar[str] = "json"
@@ -72,6 +77,7 @@ class JsonFile:
     owner: str = "root"
     group: str = "root"
     backup: bool = True
+    shared: bool = False
     validate: Tuple[str, ...] = ()
 
     @property

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, Tuple
+from typing import Any, Callable, Mapping, Optional, Set, Tuple, Union
 
 from fleet.content import Content
+from fleet.errors import UsageError
+from fleet.secret import Reference, Secret
 
-TYPES = ("string", "integer", "boolean", "strings", "mapping")
+TYPES = ("string", "integer", "boolean", "strings", "mapping", "secret")
+HOLDERS = "only a variable of the type secret, and what is in one of the types strings and mapping, can be a secret"
 
 
 @dataclass(frozen=True)
 class Variable:
     """One entry of a defaults.yml.
 
-    `type` is one of string, integer, boolean, strings (a list of strings), mapping; `choices` restricts a string.
+    `type` is one of string, integer, boolean, strings (a list of strings), mapping, secret; `choices` restricts a string.
+    Where secrets may be, values hold `Reference`s until a role reads them.
     """
 
     name: str
@@ -25,9 +29,12 @@ class Variable:
     choices: Tuple[str, ...] = ()
 
     def fault(self, value: object) -> Optional[str]:
-        """What is wrong with a value, or None."""
+        """What is wrong with a value, or None. A secret's is not shown."""
+        if self.type == "secret":
+            fits = value is None or isinstance(value, Reference) or (isinstance(value, str) and bool(value))
+            return None if fits else "should be a secret: {secret: {env: NAME}}, or of age, or of a command"
         if self.type == "strings":
-            fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+            fits = isinstance(value, list) and all(isinstance(item, (str, Reference)) for item in value)
             form = "a list of strings"
         elif self.type == "mapping":
             fits = isinstance(value, dict) and all(isinstance(key, str) for key in value)
@@ -38,6 +45,8 @@ class Variable:
             fits, form = isinstance(value, bool), "true or false"
         else:
             fits, form = isinstance(value, str), "a string"
+        if not fits and isinstance(value, Reference):
+            return f"should be {form}, not a secret; {HOLDERS}"
         if not fits:
             return f"should be {form}, not {value!r}"
         if self.choices and value not in self.choices:
@@ -49,10 +58,13 @@ class Variables:
     """Merged and checked values, read by type: all < group < host < command line.
 
     The names `bundle`, `bundle_version` and `probe_images` (by architecture) are the run's own: what was built for it.
+    A secret is fetched when it is read; `secrets` are those that were.
     """
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], fetch: Optional[Callable[[Reference], Secret]] = None) -> None:
         self._values = values
+        self._fetch = fetch
+        self.secrets: Set[Secret] = set()
 
     def string(self, name: str) -> str:
         """A string's value."""
@@ -73,13 +85,48 @@ class Variables:
         return value
 
     def strings(self, name: str) -> Tuple[str, ...]:
-        """A list of strings, in order."""
+        """A list of strings, in order.
+
+        Raises:
+            UsageError: the inventory has a secret among them, which this reader does not take.
+        """
+        for item in self._values[name]:
+            if isinstance(item, Reference):
+                raise UsageError(f"{item.place}: no secret can be used here", resolution=f"{name} takes texts in clear")
         return tuple(self._values[name])
 
+    def strings_and_secrets(self, name: str) -> Tuple[Union[str, Secret], ...]:
+        """A list of strings, in order; with a `Secret` where the inventory has one."""
+        return tuple(self._fetched(self._values[name]))
+
     def mapping(self, name: str) -> Mapping[str, Any]:
-        """A mapping with string keys."""
-        value = self._values[name]
+        """A mapping with string keys; with a `Secret` where the inventory has one."""
+        value = self._fetched(self._values[name])
         assert isinstance(value, Mapping)
+        return value
+
+    def secret(self, name: str) -> Optional[Secret]:
+        """A secret; None where none is set. One that stands in a file in clear is handled with the same care.
+
+        Raises:
+            FleetError: it cannot be fetched.
+        """
+        value = self._values[name]
+        found = self._fetched(Secret(value) if isinstance(value, str) else value)
+        assert found is None or isinstance(found, Secret)
+        return found
+
+    def _fetched(self, value: Any) -> Any:
+        """A value with its references replaced by their secrets."""
+        if isinstance(value, Reference):
+            assert self._fetch is not None
+            value = self._fetch(value)
+        if isinstance(value, Secret):
+            self.secrets.add(value)
+        elif isinstance(value, Mapping):
+            return {key: self._fetched(item) for key, item in value.items()}
+        elif isinstance(value, (list, tuple)):
+            return [self._fetched(item) for item in value]
         return value
 
     def content(self, name: str) -> Content:
@@ -89,5 +136,5 @@ class Variables:
         return value
 
     def as_dict(self) -> Mapping[str, Any]:
-        """All values, for showing."""
+        """All values, for showing; secrets are not fetched."""
         return dict(self._values)

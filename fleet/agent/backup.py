@@ -19,8 +19,10 @@ class Backups:
         self._state = state
         self._run = run
 
-    def keep(self, path: str) -> "Optional[str]":
+    def keep(self, path: str, private: bool = False) -> "Optional[str]":
         """Copy what is at `path`, a file or link, and say where the copy is; None where there is nothing.
+
+        A `private` copy is 0600 and the agent's own, whatever the file was.
 
         Raises:
             AgentError: it cannot be copied; nothing may be replaced then.
@@ -36,18 +38,19 @@ class Backups:
             if os.path.islink(path):
                 os.symlink(os.readlink(path), copy)
             else:
-                _copy(path, copy)
+                _copy(path, copy, private)
         except OSError as error:
             raise from_os(error, copy) from error
         return copy
 
 
-def _copy(source: str, target: str) -> None:
+def _copy(source: str, target: str, private: bool) -> None:
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(source, "rb") as old, open(descriptor, "wb") as new:
         shutil.copyfileobj(old, new, 1 << 20)
         new.flush()
-        found = os.fstat(old.fileno())
-        os.fchown(descriptor, found.st_uid, found.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+        if not private:
+            found = os.fstat(old.fileno())
+            os.fchown(descriptor, found.st_uid, found.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
         os.fsync(descriptor)

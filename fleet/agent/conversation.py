@@ -58,6 +58,10 @@ class Conversation:
         return message
 
     def _obey(self, desired: "Dict[str, Any]", found: "Dict[str, Any]") -> None:
+        if desired["secrets"]:
+            from fleet.agent.redaction import Redaction
+
+            self._channel.redact = Redaction(desired["secrets"])
         holder = {
             "who": desired["who"],
             "run": desired["run"],

@@ -11,7 +11,7 @@ from fleet.agent.forecast import DIRECTORY, FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Optional, Sequence
+    from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
     from fleet.agent.host import Host
 
@@ -37,9 +37,11 @@ class Document:
         self.mode = int(mode, 8)
         self.owner = owner
         self.group = group
-        self.backup = backup and not secret
+        self.backup = backup
         self.secret = secret
         self.validate = validate
+        # What the diff shows in place of the old and the new text.
+        self.shown: "Optional[Tuple[Optional[bytes], bytes]]" = None
 
     def compare(self, host: "Host") -> "Optional[Change]":
         """What differs, or None.
@@ -80,7 +82,7 @@ class Document:
             set_metadata(self.path, self.mode, uid, gid)
             return
         if self.backup:
-            change.backup = host.backups.keep(self.path)
+            change.backup = host.backups.keep(self.path, self.secret)
         atomic.write(self.path, self._chunks(host), self.mode, uid, gid, self._check if self.validate else None)
 
     def _differing(self, change: Change, text: bool) -> Change:
@@ -91,6 +93,9 @@ class Document:
         return change
 
     def _plan_diff(self, change: Change) -> None:
+        if self.shown is not None:
+            change.diff += diff.of_texts(self.path, *self.shown)
+            return
         if self.secret:
             change.diff += "{}: content not shown\n".format(self.path)
             return

@@ -10,14 +10,14 @@ from fleet.agent.errors import AgentError, ControlGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional, Tuple
+    from typing import Any, Callable, Dict, Optional, Tuple
 
 JSON = b"J"
 BYTES = b"B"
 END = b"E"
 LIMIT = 16 << 20
 HEAD = struct.Struct(">cI")
-VERBATIM = {"values", "variables"}  # contents to come, not paths or arguments
+VERBATIM = {"values", "variables", "secrets"}  # contents to come, not paths or arguments
 
 
 def native(value: "Any") -> "Any":
@@ -32,7 +32,10 @@ def native(value: "Any") -> "Any":
 
 
 class Channel:
-    """Both directions of the exchange. Output is held until something has to be seen by the other side."""
+    """Both directions of the exchange. Output is held until something has to be seen by the other side.
+
+    `redact` sees each message before it is sent.
+    """
 
     def __init__(self, source: int, sink: int) -> None:
         self._source = source
@@ -40,10 +43,11 @@ class Channel:
         self._received = bytearray()
         self._held = bytearray()
         self.gone = False
+        self.redact: "Callable[[Any], Any]" = lambda message: message
 
     def send(self, message: "Dict[str, Any]", flush: bool = True) -> None:
         """Queue a message; with `flush`, write all that is queued. A dead control side is noted, not raised."""
-        payload = _encode(json.dumps(message, ensure_ascii=False))
+        payload = _encode(json.dumps(self.redact(message), ensure_ascii=False))
         self._held += HEAD.pack(JSON, len(payload)) + payload
         if flush or len(self._held) > LIMIT:
             self.flush()

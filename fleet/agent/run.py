@@ -178,7 +178,7 @@ class Run:
 
     def _write_record(self) -> None:
         self._record.update(self._counts, ended=time.time(), reboot=self._host.reboot, interrupted=self._interrupted())
-        self._state.write_json("last-run.json", self._record)
+        self._state.write_json("last-run.json", self._channel.redact(self._record))
 
     def _need(self, digests: "List[str]") -> None:
         self._channel.send({"type": "need", "sha256": digests})

@@ -11,6 +11,7 @@ import yaml
 
 from fleet.errors import UsageError
 from fleet.inventory import nodes
+from fleet.inventory.references import reference
 
 DEEPEST = 40
 MOST = 300_000
@@ -39,7 +40,10 @@ class Entry:
         raise UsageError(f"{self.place}: {problem}", resolution=cure)
 
     def plain(self) -> Any:
-        """The value without places."""
+        """The value without places; a secret's form as a `Reference`."""
+        found = reference(self)
+        if found is not None:
+            return found
         if isinstance(self.value, dict):
             return {key: entry.plain() for key, entry in self.value.items()}
         if isinstance(self.value, list):

@@ -11,6 +11,7 @@ from fleet.inventory.document import Entry, shown
 from fleet.inventory.model import ALL, Group, Inventory
 from fleet.inventory.nodes import Vaulted
 from fleet.inventory.settings import CONNECTION_KEYS
+from fleet.secret import Reference
 
 SECRET = re.compile(r"(?i)pass(wd|word|phrase)?\Z|secret|token|api_?key")
 HIDDEN = "<not shown>"
@@ -93,7 +94,7 @@ def hidden(name: str, value: Any) -> Any:
         return {key: hidden(key, item) for key, item in value.items()}
     if isinstance(value, list):
         return [hidden(name, item) for item in value]
-    if isinstance(value, Vaulted):
+    if isinstance(value, (Vaulted, Reference)):
         return str(value)
     return HIDDEN if SECRET.search(name) and value is not None else value
 

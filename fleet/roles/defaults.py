@@ -67,9 +67,12 @@ def check(declared: Mapping[str, Variable], settings: Iterable[Tuple[str, Entry]
         if name not in declared:
             entry.refuse("no role has such a variable", suggestion(name, {*declared, *CONNECTION_KEYS}))
         entry.refuse_unreadable()
-        fault = declared[name].fault(entry.plain())
+        value = entry.plain()
+        fault = declared[name].fault(value)
         if fault:
             entry.refuse(fault, declared[name].help)
+        if declared[name].type == "secret" and isinstance(value, str) and entry.file is None:
+            entry.refuse("an argument is seen by every user of this machine", f"--set '{name}={{secret: {{env: NAME}}}}'")
 
 
 def values(declared: Mapping[str, Variable], settings: Mapping[str, Entry]) -> Dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Mapping
 
 from fleet.errors import UsageError
+from fleet.secret import holds_secret, revealed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -30,21 +31,25 @@ def environment(directory: Path) -> Environment:
 
 
 def render(directory: Path, template: str, variables: Mapping[str, object]) -> bytes:
-    """A template's text with values filled in.
+    """A template's text with values filled in, secrets as their text.
 
     Raises:
         UsageError: there is no such template, it is faulty, or a name in it has no value.
     """
     import jinja2
 
+    secret = holds_secret(variables)
     try:
-        return environment(directory).get_template(template).render(variables).encode()
+        return environment(directory).get_template(template).render(revealed(variables)).encode()
     except jinja2.TemplateNotFound as error:
         raise UsageError(f"{directory / str(error.name)}: there is no such template") from error
     except jinja2.TemplateSyntaxError as error:
         raise UsageError(f"{error.filename or directory / template}:{error.lineno}: {error.message}") from error
     except Exception as error:
-        raise UsageError(f"{fault_place(error, directory, template)}: {type(error).__name__}: {error}") from error
+        # What went wrong may quote a value.
+        said = "what it says is not shown, for the template is given a secret" if secret else str(error)
+        place = fault_place(error, directory, template)
+        raise UsageError(f"{place}: {type(error).__name__}: {said}") from (None if secret else error)
 
 
 def fault_place(error: Exception, directory: Path, template: str) -> str:

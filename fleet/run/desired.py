@@ -33,7 +33,7 @@ def read_facts(raw: Mapping[str, Any]) -> Facts:
 
 def variables_of(host: Host, job: Job) -> Variables:
     """Every declared variable's value on a host, and what the run built."""
-    return Variables({**defaults.values(job.declared, host.variables), **job.inputs})
+    return Variables({**defaults.values(job.declared, host.variables), **job.inputs}, job.fetch)
 
 
 def ask(role: Role, function: Callable[..., Sequence[T]], *arguments: object) -> Tuple[T, ...]:
@@ -70,7 +70,7 @@ def compiled(job: Job, facts: Facts, variables: Variables) -> Compiler:
     Raises:
         FleetError: a role or a template is faulty.
     """
-    compiler = Compiler()
+    compiler = Compiler(variables.secrets)
     for role in job.roles:
         items = ask(role, role.resources, facts, variables)
         compiler.add_role(role.name, role.templates, items, ask(role, role.probes, facts, variables))
@@ -88,6 +88,7 @@ def message(job: Job, compiler: Compiler) -> Dict[str, Any]:
         "run": job.run,
         "who": job.who,
         "diff": job.diff,
+        "secrets": sorted(secret.reveal() for secret in compiler.secrets),
         "lock_timeout": job.lock_timeout,
         "resources": compiler.resources,
         "probes": compiler.probes,

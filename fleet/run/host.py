@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 import traceback
-from typing import Any, Callable, Dict, Mapping, NoReturn, Optional, Sequence, Tuple
+from dataclasses import astuple, replace
+from typing import AbstractSet, Any, Callable, Dict, Mapping, NoReturn, Optional, Sequence, Tuple
 
 from fleet import bootstrap, events
+from fleet.agent.redaction import Redaction
 from fleet.errors import FleetError, HostError, UnreachableError
 from fleet.events import Event, Fault, HostOutcome
 from fleet.exchange.opening import PythonMissing
@@ -15,6 +17,7 @@ from fleet.inventory.model import Host
 from fleet.plan import Change, Plan
 from fleet.run import desired
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
+from fleet.secret import Secret
 from fleet.transport import Transport
 from fleet.transport.stop import Stop
 
@@ -44,6 +47,7 @@ class HostRun:
         self._reached = False
         self._installing: Optional[float] = None
         self._resources = 0
+        self._secrets: AbstractSet[Secret] = frozenset()
         self.outcome = HostOutcome(host.name)
 
     def __call__(self) -> HostOutcome:
@@ -60,8 +64,13 @@ class HostRun:
         except Exception as error:
             self._fail(HostError(f"internal error: {type(error).__name__}: {error}", traceback.format_exc(), "please report this"))
         self.outcome.seconds = time.monotonic() - begun
+        # What the agent says comes without secrets; a role's error, or what the host says besides, may quote one.
+        self.outcome.faults = [Fault(*map(self._hide, astuple(fault))) for fault in self.outcome.faults]
         self._tell("finished", self.outcome.as_json())
         return self.outcome
+
+    def _hide(self, text: str) -> str:
+        return Redaction(one.reveal() for one in self._secrets).text(text)
 
     def _foresee(self, change: Change) -> None:
         self.outcome.plan = Plan((change,))
@@ -115,6 +124,7 @@ class HostRun:
             return
         facts = desired.read_facts(raw)
         variables = desired.variables_of(self._host, self._job)
+        self._secrets = variables.secrets
         refused = desired.refusals(self._job, facts, variables)
         if refused:
             session.quit()
@@ -131,7 +141,10 @@ class HostRun:
         outcomes = desired.outcomes_by_role(results)
         self.outcome.answers = outcomes.get("", {})
         if results:
-            self.outcome.checks = desired.judge(self._job, facts, variables, outcomes)
+            judged = desired.judge(self._job, facts, variables, outcomes)
+            self.outcome.checks = [
+                (role, replace(one, title=self._hide(one.title), detail=self._hide(one.detail))) for role, one in judged
+            ]
             self._tell("checks", {"checks": self.outcome.as_json()["checks"]})
         self._conclude(session)
 

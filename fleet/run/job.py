@@ -12,6 +12,7 @@ from typing import Any, Mapping, Optional, Tuple
 
 from fleet.checks import Probe
 from fleet.roles.loader import Role
+from fleet.secrets.resolver import Resolver
 from fleet.variables import Variable
 
 FACTS, CHECK, APPLY, VERIFY = "facts", "check", "apply", "verify"
@@ -32,6 +33,7 @@ class Job:
     """A run's mode, roles and limits.
 
     `complete` says that no role was left out; `inputs` are variables of the run's own; `questions` are probes besides the roles'.
+    `fetch` gives the secrets that the inventory refers to.
     """
 
     mode: str
@@ -44,6 +46,7 @@ class Job:
     timeout: float = 3600.0
     silence: float = 900.0
     lock_timeout: float = 60.0
+    fetch: Resolver = field(default_factory=Resolver, repr=False)
     become_password: Optional[str] = field(default=None, repr=False)
     run: str = field(default_factory=new_run)
     who: str = field(default_factory=whoami)

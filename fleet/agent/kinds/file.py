@@ -29,8 +29,8 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
         _document(want).write(change, host)
         return
     path = want["path"]
-    if want["backup"] and not want["secret"]:
-        change.backup = host.backups.keep(path)
+    if want["backup"]:
+        change.backup = host.backups.keep(path, want["secret"])
     try:
         os.unlink(path)
         atomic.sync_directory(os.path.dirname(path))

@@ -8,6 +8,7 @@ from fleet.agent.change import Change
 from fleet.agent.document import Document
 from fleet.agent.errors import AgentError
 from fleet.agent.forecast import FILE, Forecast
+from fleet.agent.masked import MISSING, masked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,10 +75,16 @@ def _merged(want: "Dict[str, Any]", old: "Dict[str, Any]") -> "Dict[str, Any]":
 
 def _document(want: "Dict[str, Any]", text: bytes, old: "Dict[str, Any]", new: "Dict[str, Any]") -> Document:
     """The file's text as it should be: untouched where the object is, else in the indentation that it had."""
-    data = text
-    if new != old or not text.strip():
-        found = re.search(rb"^([ \t]+)\"", text, re.MULTILINE)
-        indent = len(found.group(1).replace(b"\t", b"    ")) if found else 2
-        data = json.dumps(new, indent=indent, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+    found = re.search(rb"^([ \t]+)\"", text, re.MULTILINE)
+    indent = len(found.group(1).replace(b"\t", b"    ")) if found else 2
+    data = text if new == old and text.strip() else _dumped(new, indent)
+    shown = masked(old, old, want["secrets"]), masked(new, old if text.strip() else MISSING, want["secrets"])
     fields = ("mode", "owner", "group", "backup", "validate")
-    return Document(want["path"], data=data, **{name: want[name] for name in fields})
+    document = Document(want["path"], data=data, secret=bool(want["secrets"]), **{name: want[name] for name in fields})
+    if shown != (old, new):
+        document.shown = _dumped(shown[0], indent) if text.strip() else None, _dumped(shown[1], indent)
+    return document
+
+
+def _dumped(value: "Dict[str, Any]", indent: int) -> bytes:
+    return json.dumps(value, indent=indent, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"

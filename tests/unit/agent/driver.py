@@ -191,6 +191,7 @@ class Session:
 def desired(mode: str, resources: Sequence[Message], probes: Sequence[Message] = (), **fields: Any) -> Message:
     bare = [{key: value for key, value in one.items() if key != "_content"} for one in resources]
     message = {"type": "desired", "mode": mode, "run": "run-1", "who": "tester@control pid 1", "diff": True, "lock_timeout": 0}
+    message["secrets"] = []
     return {**message, "resources": bare, "probes": [{**one, "contents": _wire(one["contents"])} for one in probes], **fields}
 
 

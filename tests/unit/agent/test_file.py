@@ -61,20 +61,21 @@ def test_mode_alone_needs_no_content(session: Session, root: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-def test_secret_is_in_no_diff_record_or_backup(session: Session, root: Path) -> None:
+def test_secret_is_in_no_diff_or_record_and_its_copy_is_root_s_alone(session: Session, root: Path) -> None:
     path = root / "secret"
     path.write_text("hunter1\n")
-    path.chmod(0o600)
+    path.chmod(0o640)
     exchange = session.run("apply", [wire(File(str(path), content("hunter2\n"), mode="0600", secret=True))])
     assert path.read_text() == "hunter2\n"
     assert "hunter" not in str(exchange.messages)
     assert content("hunter2\n").sha256 not in exchange.one("plan")["changes"][0]["diff"], (
         "a short secret is soon found by its digest"
     )
-    assert exchange.one("result")["backup"] is None
+    copy = Path(exchange.one("result")["backup"])
+    assert (copy.read_text(), stat.S_IMODE(copy.stat().st_mode)) == ("hunter1\n", 0o600)
+    assert stat.S_IMODE((session.home / "backup").stat().st_mode) == 0o700
     kept = b"".join(one.read_bytes() for one in session.home.rglob("*.json"))
     assert b"hunter" not in kept
-    assert not (session.home / "backup").exists()
 
 
 def test_what_a_validator_says_of_a_secret_is_not_shown(session: Session, root: Path) -> None:

@@ -6,10 +6,15 @@ import dataclasses
 from typing import Any, Dict, Optional, Sequence, Union
 
 from fleet.content import Content
-from fleet.resources import Command, Resource
+from fleet.resources import Command, JsonFile, Resource
 
 
-def wire(resource: Resource, role: str = "role", listens: Optional[Sequence[str]] = None) -> Dict[str, Any]:
+def wire(
+    resource: Resource,
+    role: str = "role",
+    listens: Optional[Sequence[str]] = None,
+    secrets: Sequence[Sequence[Union[str, int]]] = (),
+) -> Dict[str, Any]:
     """A resource as `desired` carries it; its content, if any, rides along under `_content` for the driver."""
     fields: Dict[str, Any] = {field.name: getattr(resource, field.name) for field in dataclasses.fields(resource)}
     fields = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
@@ -17,6 +22,8 @@ def wire(resource: Resource, role: str = "role", listens: Optional[Sequence[str]
     if content is not None:
         fields["content"] = {"sha256": content.sha256, "size": content.size}
     fields.update(kind=resource.kind, id=resource.id, role=role, handler=listens is not None, _content=content)
+    if isinstance(resource, JsonFile):
+        fields["secrets"] = [list(path) for path in secrets]
     if listens is not None:
         fields["listens"] = list(listens)
     return fields

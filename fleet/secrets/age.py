@@ -1,0 +1,104 @@
+"""age (https://age-encryption.org): identities and recipients, X25519 or SSH, and armoured texts. No passphrases."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any, List, Sequence
+
+import pyrage
+
+from fleet.errors import UsageError
+
+BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----"
+END = "-----END AGE ENCRYPTED FILE-----"
+VARIABLE = "SKIFF_AGE_IDENTITY"
+KEYGEN = "./inv secrets.keygen makes one"
+
+
+def identity_file() -> Path:
+    """The file with who one is: SKIFF_AGE_IDENTITY, or ~/.config/skiff/age.txt."""
+    return Path(os.environ.get(VARIABLE) or "~/.config/skiff/age.txt").expanduser()
+
+
+def identities(path: Path) -> List[Any]:
+    """The identities in a file of age's form (a line each), or in an SSH private key.
+
+    Raises:
+        UsageError: it cannot be read, others can read it, or it holds none.
+    """
+    text = private_text(path)
+    try:
+        if "PRIVATE KEY-----" in text:
+            return [pyrage.ssh.Identity.from_buffer(text.encode())]
+        lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
+        found = [pyrage.x25519.Identity.from_str(line) for line in lines]
+    except pyrage.IdentityError as error:
+        # What pyrage says may quote the line.
+        cure = f"it should hold lines AGE-SECRET-KEY-1..., or an SSH key without passphrase; {KEYGEN}"
+        raise UsageError(f"{path}: is no identity of age", resolution=cure) from error
+    if not found:
+        raise UsageError(f"{path}: holds no identity", resolution=KEYGEN)
+    return found
+
+
+def private_text(path: Path) -> str:
+    """The text of a file that is its owner's alone.
+
+    Raises:
+        UsageError: it is not, or cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:
+            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+            if mode & 0o077:
+                raise UsageError(f"{path}: can be read by others (mode {mode:04o})", resolution=f"chmod 600 {path}")
+            return stream.read()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "is no text"
+        cure = f"{KEYGEN}; {VARIABLE} names another file"
+        raise UsageError(f"the identity that decrypts secrets, {path}, cannot be read: {said}", resolution=cure) from error
+
+
+def recipient(text: str) -> Any:
+    """Whom to encrypt for: `age1...`, `ssh-ed25519 ...` or `ssh-rsa ...`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        if text.startswith("ssh-"):
+            return pyrage.ssh.Recipient.from_str(text)
+        return pyrage.x25519.Recipient.from_str(text)
+    except pyrage.RecipientError as error:
+        told = "an identity, which is to stay secret" if "SECRET" in text.upper() else repr(text)
+        raise UsageError(
+            f"{told} is no recipient of age", resolution="it should be age1..., ssh-ed25519 ... or ssh-rsa ..."
+        ) from error
+
+
+def encrypt(text: str, recipients: Sequence[Any]) -> str:
+    """The armoured form of a text."""
+    return str(pyrage.encrypt(text.encode(), list(recipients), armored=True).decode())
+
+
+def decrypt(armoured: str, known: Sequence[Any]) -> str:
+    """The text in an armoured form.
+
+    Raises:
+        ValueError: none of the identities opens it, or it is damaged; told in words.
+    """
+    try:
+        data: bytes = pyrage.decrypt(normal(armoured).encode(), list(known))
+        return data.decode()
+    except pyrage.DecryptError as error:
+        raise ValueError(f"cannot be decrypted: {error}") from error
+    except UnicodeDecodeError:
+        raise ValueError("decrypts to what is no text") from None
+
+
+def normal(armoured: str) -> str:
+    """An armoured form without the indentation that it had in another file."""
+    return re.sub(r"(?m)^[ \t]+|[ \t\r]+$", "", armoured).strip() + "\n"
