@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Sequence
 
 from fleet.lab import cache, command, recipe, sources
 
 APT = Path("/etc/apt")
 SHEBANGS = (b"#!/usr/bin/python3", b"#! /usr/bin/python3", b"#!/usr/bin/env python3")
 # Made anew for each lab and host, or for nobody.
-LEFTOVERS = (
-    *("etc/ssh/ssh_host_*", "etc/apt/apt.conf.d/99mmdebstrap", "etc/apt/sources.list.d/*", "etc/hostname", "etc/resolv.conf"),
-    *("var/lib/apt", "var/lib/dpkg/info", "var/cache/*", "var/log/*"),
-)
+LEFTOVERS = ("etc/ssh/ssh_host_*", "etc/hostname", "etc/resolv.conf", "var/lib/dpkg/info")
+APT_LEFTOVERS = ("etc/apt/apt.conf.d/99mmdebstrap", "etc/apt/sources.list.d/*", "var/lib/apt", "var/cache/*", "var/log/*")
 
 
 def root(directory: Path) -> Path:
@@ -28,17 +27,17 @@ def is_cached(directory: Path) -> bool:
     return any(directory.glob("root-*"))
 
 
-def _build(aside: Path, fd: int) -> None:
+def debootstrap(aside: Path, tree: Path, packages: Sequence[str], fd: int) -> None:
+    """Makes a tree of Debian packages from the machine's own sources; `aside` holds apt's settings meanwhile."""
     codename = sources.codename()
     apt = aside / ".apt"
     apt.mkdir(mode=0o700)
     (apt / "lab.sources").write_text(sources.deb822(sources.find(APT, codename)))
     (apt / "apt.conf").write_text(sources.settings())
-    tree = aside / "tree"
     command.run(
         [
             *("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--format=directory"),
-            f"--include={','.join(recipe.DEBIAN_PACKAGES)}",
+            f"--include={','.join(packages)}",
             f"--aptopt={apt / 'apt.conf'}",
             *(f"--dpkgopt=path-exclude={path}" for path in recipe.EXCLUDED_PATHS),
             *(codename, str(tree), str(apt / "lab.sources")),
@@ -46,6 +45,14 @@ def _build(aside: Path, fd: int) -> None:
         pass_fds=[fd],
     )
     cache.remove_tree(apt)
+    for pattern in APT_LEFTOVERS:
+        for path in tree.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _build(aside: Path, fd: int) -> None:
+    tree = aside / "tree"
+    debootstrap(aside, tree, recipe.DEBIAN_PACKAGES, fd)
     _hide_python(tree)
     for file in recipe.ROOT_FILES:
         write(tree, file)

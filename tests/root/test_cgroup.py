@@ -1,14 +1,15 @@
-"""One suite for both versions of control groups.
+"""One suite for every manager that this machine can have: each version, and systemd's scopes where it runs.
 
-Version 1 runs it on this machine's hierarchies. Version 2 runs it on the real unified tree as far as that has controllers
-(in the hybrid layout none: the group itself, its processes, freezing and killing), and for the limits' values on a
-directory of plain files, which shows what is written, not that a kernel obeys.
+In the hybrid layout the unified tree has no controllers, so there version 2 shows the group itself, its processes,
+devices, freezing and killing; its limits are shown in the virtual machine of tests/vm.
 """
 
 from __future__ import annotations
 
+import os
 import select
 import signal
+import stat
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator
@@ -16,74 +17,167 @@ from typing import TYPE_CHECKING, Any, Iterator
 import pytest
 
 from skiff.cgroup import hierarchy
+from skiff.cgroup.manager import open_manager
 from skiff.cgroup.v1 import V1
 from skiff.cgroup.v2 import V2
-from skiff.errors import InvalidInput, Unsupported
+from skiff.errors import Conflict, SkiffError, SyscallError, Unsupported
 
 if TYPE_CHECKING:
     from skiff.cgroup.manager import CgroupManager
 
-MEBIBYTE = 1 << 20
+MIB = 1 << 20
 
 
-@pytest.fixture(params=["v1", "v2"])
-def real(request: pytest.FixtureRequest, cgroup_prefix: str) -> CgroupManager:
-    """A manager on the kernel's own tree."""
+def _kinds() -> dict[str, bool]:
+    """The managers that can be had here, and whether they have controllers."""
+    try:
+        layout = hierarchy.discover()
+    except SkiffError:
+        return {}
+    found = {}
+    if layout.controllers:
+        found["v1"] = True
+    if layout.unified:
+        found["v2"] = not layout.controllers
+    if os.path.isdir("/run/systemd/system"):
+        found["systemd"] = True
+    return found
+
+
+KINDS = _kinds()
+
+
+def _manager(kind: str, prefix: str) -> CgroupManager:
     layout = hierarchy.discover()
-    if request.param == "v1":
-        if not layout.controllers:
-            pytest.skip("no controller of cgroup v1 is mounted")
-        return V1(layout, f"{cgroup_prefix}/c")
-    if not layout.unified:
-        pytest.skip("cgroup v2 is not mounted")
-    return V2(layout.unified, f"{cgroup_prefix}/c")
+    if kind == "v1":
+        return V1(layout, f"{prefix}/c")
+    if kind == "v2":
+        return V2(layout.unified, f"{prefix}/c")
+    return open_manager(f"system.slice:skiff-test:{prefix.strip('/')}")
+
+
+@pytest.fixture(params=list(KINDS))
+def real(request: pytest.FixtureRequest, cgroup_prefix: str) -> Iterator[CgroupManager]:
+    """A manager on the kernel's own tree."""
+    manager = _manager(request.param, cgroup_prefix)
+    yield manager
+    manager.delete()
+
+
+@pytest.fixture(params=[kind for kind, controlled in KINDS.items() if controlled])
+def controlled(request: pytest.FixtureRequest, cgroup_prefix: str) -> Iterator[CgroupManager]:
+    """One whose group exists and has controllers."""
+    manager = _manager(request.param, cgroup_prefix)
+    manager.create({})
+    yield manager
+    manager.delete()
+
+
+def inside(manager: CgroupManager, script: str) -> subprocess.Popen[str]:
+    """A shell in the group."""
+    enter = "".join(f"echo 0 > {path}; " for path in manager.entrances())
+    command = ["sh", "-c", enter + script]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def said(manager: CgroupManager, script: str) -> str:
+    """What a shell in the group writes."""
+    with inside(manager, script) as process:
+        return process.communicate(timeout=60)[0]
 
 
 @pytest.fixture
-def sleepers(real: CgroupManager) -> Iterator[list[subprocess.Popen[bytes]]]:
+def sleepers(real: CgroupManager) -> Iterator[list[subprocess.Popen[str]]]:
     """Two processes in the group."""
     real.create({})
-    enter = "".join(f"echo 0 > {path}; " for path in real.entrances())
-    processes = [subprocess.Popen(["sh", "-c", enter + "echo; exec sleep 100"], stdout=subprocess.PIPE) for _ in range(2)]
-    for process in processes:
+    processes = []
+    for _ in range(2):
+        process = inside(real, "echo; exec sleep 100")
         assert process.stdout is not None
         process.stdout.readline()
+        processes.append(process)
+    real.entered()
     yield processes
     for process in processes:
         process.kill()
         process.communicate()
-    real.delete()
+
+
+def directories(manager: CgroupManager) -> list[Path]:
+    return [Path(path).parent for path in manager.entrances()]
+
+
+def place(manager: CgroupManager, controller: str) -> Path:
+    """The directory with the controller's files."""
+    if manager.version == 2:
+        return directories(manager)[0]
+    [found] = [path for path in directories(manager) if str(path).startswith(f"/sys/fs/cgroup/{controller}/")]
+    return found
+
+
+def value(manager: CgroupManager, first: str, second: str) -> str:
+    """What stands in the file of its version, `controller/name`."""
+    controller, name = (second if manager.version == 2 else first).split("/")
+    return (place(manager, controller) / name).read_text().strip()
 
 
 def test_delete_leaves_nothing_and_can_be_repeated(real: CgroupManager) -> None:
     real.create({})
-    directories = [Path(path).parent for path in real.entrances()]
-    assert all(directory.is_dir() for directory in directories)
+    real.entered()
+    assert all(directory.is_dir() for directory in directories(real))
     for _ in range(2):
         real.delete()
-        assert not any(directory.exists() for directory in directories)
+        assert not any(directory.exists() for directory in directories(real))
 
 
-def test_create_takes_over_what_is_there(real: CgroupManager) -> None:
+def test_create_takes_over_what_is_there_and_empty(real: CgroupManager) -> None:
+    for directory in directories(real):
+        directory.mkdir(parents=True, exist_ok=True)
     real.create({})
+    real.entered()
+
+
+def test_a_group_with_processes_is_refused_and_left_as_it_is(
+    real: CgroupManager, sleepers: list[subprocess.Popen[str]], cgroup_prefix: str
+) -> None:
+    (directories(real)[0] / "inner").mkdir()
+    with pytest.raises(Conflict, match=r"^container's cgroup is not empty: 2 process\(es\) found in "):
+        real.create({})
+    assert [process.poll() for process in sleepers] == [None, None]
+    assert (directories(real)[0] / "inner").is_dir()
+
+
+def test_a_frozen_group_is_refused(real: CgroupManager) -> None:
+    """Of systemd's scope it is said that it is not empty, for that is gone when it is."""
     real.create({})
-    real.delete()
+    real.freeze(True)
+    with pytest.raises(Conflict, match=r"^container's cgroup (unexpectedly frozen|is not empty): "):
+        real.create({})
+    real.freeze(False)
+
+
+def test_a_failed_create_leaves_nothing(real: CgroupManager) -> None:
+    bad = {"unified": {"memory.max": "nonsense"}}
+    with pytest.raises((SyscallError, Unsupported)):
+        real.create(bad)  # type: ignore[arg-type]
+    assert not any(directory.exists() for directory in directories(real))
 
 
 def test_groups_made_inside_are_removed_too(real: CgroupManager) -> None:
     real.create({})
-    inner = Path(real.entrances()[0]).parent / "a" / "b"
+    inner = directories(real)[0] / "a" / "b"
     inner.mkdir(parents=True)
+    real.entered()
     real.delete()
     assert not inner.exists()
 
 
-def test_its_processes(real: CgroupManager, sleepers: list[subprocess.Popen[bytes]]) -> None:
+def test_its_processes(real: CgroupManager, sleepers: list[subprocess.Popen[str]]) -> None:
     assert sorted(real.pids()) == sorted(process.pid for process in sleepers)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_signal_reaches_every_process(real: CgroupManager, sleepers: list[subprocess.Popen[bytes]], number: int) -> None:
+def test_a_signal_reaches_every_process(real: CgroupManager, sleepers: list[subprocess.Popen[str]], number: int) -> None:
     real.kill(number)
     assert [process.wait(10) for process in sleepers] == [-number, -number]
 
@@ -91,140 +185,196 @@ def test_a_signal_reaches_every_process(real: CgroupManager, sleepers: list[subp
 def test_frozen_processes_stop_and_go_on(real: CgroupManager) -> None:
     """A caught signal is answered only after the thaw (version 2 lets a fatal one kill also what is frozen)."""
     real.create({})
-    enter = "".join(f"echo 0 > {path}; " for path in real.entrances())
-    script = enter + "trap 'echo answered' USR1; echo ready; while :; do sleep 0.01; done"
-    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as process:
+    with inside(real, "trap 'echo answered' USR1; echo ready; while :; do sleep 0.01; done") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
+        assert not real.frozen()
         real.freeze(True)
+        assert real.frozen()
         process.send_signal(signal.SIGUSR1)
         assert select.select([process.stdout], [], [], 0.2) == ([], [], [])
         real.freeze(False)
+        assert not real.frozen()
         assert process.stdout.readline() == "answered\n"
         process.kill()
+        real.kill(signal.SIGKILL)
+
+
+def test_what_forks_is_killed_to_the_last(real: CgroupManager) -> None:
+    real.create({})
+    process = inside(real, "echo; while :; do sh -c 'sleep 0.02 & sleep 0.02' & sleep 0.01; done")
+    assert process.stdout is not None
+    process.stdout.readline()
+    real.entered()
     real.kill(signal.SIGKILL)
-    real.delete()
+    process.wait(10)
+    process.communicate(timeout=10)  # its pipe is closed when the last of them is gone
+    assert real.pids() == []
+
+
+DOCKER = [{"allow": False, "access": "rwm"}, {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}]
+KMSG = "true < /dev/kmsg && echo readable; true > /dev/kmsg && echo writable; true < /dev/null && echo null"
+
+
+def test_devices_are_those_that_the_rules_grant(real: CgroupManager) -> None:
+    """Reading and writing /dev/kmsg, as the rules are given and changed under a living process."""
+    assert real.confines_devices
+    real.create({"devices": DOCKER})  # type: ignore[typeddict-item]
+    assert said(real, KMSG).split("\n")[0] == "readable"
+    assert "cannot create /dev/kmsg: Operation not permitted\nnull\n" in said(real, KMSG)
+    real.update({"devices": [{"allow": True, "type": "c", "major": 1, "minor": 11, "access": "w"}]})
+    assert "cannot open /dev/kmsg: Operation not permitted\nwritable\nnull\n" in said(real, KMSG)
+    real.update({"devices": [{"allow": True, "access": "rwm"}]})
+    assert said(real, KMSG) == "readable\nwritable\nnull\n"
+
+
+def test_without_rules_a_container_has_the_specifications_devices(real: CgroupManager) -> None:
+    real.create({})
+    answer = said(real, KMSG)
+    assert answer.count("Operation not permitted") == 2
+    assert answer.endswith("null\n")
 
 
 def test_no_oom_kill_has_happened(real: CgroupManager) -> None:
     real.create({})
+    real.entered()
     assert real.oom_kills() == 0
-    real.delete()
 
 
-@pytest.fixture(params=["v1 on the kernel", "v2 on plain files"])
-def limited(request: pytest.FixtureRequest, cgroup_prefix: str, tmp_path: Path) -> Iterator[CgroupManager]:
-    """A manager whose limits can be read back."""
-    if request.param.startswith("v1"):
-        layout = hierarchy.discover()
-        if not layout.controllers:
-            pytest.skip("no controller of cgroup v1 is mounted")
-        manager: CgroupManager = V1(layout, f"{cgroup_prefix}/c")
-        manager.create({})
-        yield manager
-        manager.delete()
-        return
-    directory = tmp_path / "c"
-    directory.mkdir()
-    (tmp_path / "cgroup.controllers").write_text("")
-    (tmp_path / "cgroup.subtree_control").write_text("")
-    for name in V2_FILES:
-        (directory / name).write_text("")
-    (directory / "cpu.stat").write_text("usage_usec 7\nthrottled_usec 3\n")
-    (directory / "memory.current").write_text("4096\n")
-    yield V2(str(tmp_path), "/c")
-
-
-V2_FILES = ("memory.max", "memory.swap.max", "memory.low", "cpu.weight", "cpu.max", "cpuset.cpus", "cpuset.mems", "pids.max")
-
-
-def value(manager: CgroupManager, v1: str, v2: str) -> str:
-    """What stands in the file of its version, `controller/name`."""
-    if manager.version == 2:
-        return (Path(manager.entrances()[0]).parent / v2).read_text().strip()
-    controller, name = v1.split("/")
-    [directory] = [Path(path).parent for path in manager.entrances() if path.startswith(f"/sys/fs/cgroup/{controller}/")]
-    return (directory / name).read_text().strip()
+def test_an_oom_kill_is_counted_and_told(controlled: CgroupManager) -> None:
+    controlled.update({"memory": {"limit": 16 * MIB}})
+    if Path("/proc/swaps").read_text().count("\n") > 1:
+        controlled.update({"memory": {"limit": 16 * MIB, "swap": 16 * MIB}})
+    watch = controlled.oom_watch()
+    poll = select.poll()
+    poll.register(watch.fd, watch.mask)
+    assert poll.poll(0) == []
+    with inside(
+        controlled, "echo; read -r go; busybox dd if=/dev/zero of=/dev/null bs=64M count=1; echo; exec sleep 100"
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        controlled.entered()
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert "Killed" in process.stdout.readline()
+        assert poll.poll(10_000) != []
+        assert watch.happened()
+        assert controlled.oom_kills() == 1
+        process.kill()
+    watch.close()
 
 
 @pytest.mark.parametrize(
-    ("resources", "v1", "expected_v1", "v2", "expected_v2"),
+    ("resources", "first", "expected_first", "second", "expected_second"),
     [
-        ({"memory": {"limit": 64 * MEBIBYTE}}, "memory/memory.limit_in_bytes", "67108864", "memory.max", "67108864"),
-        ({"memory": {"reservation": MEBIBYTE}}, "memory/memory.soft_limit_in_bytes", "1048576", "memory.low", "1048576"),
+        ({"memory": {"limit": 64 * MIB}}, "memory/memory.limit_in_bytes", "67108864", "memory/memory.max", "67108864"),
+        ({"memory": {"reservation": MIB}}, "memory/memory.soft_limit_in_bytes", "1048576", "memory/memory.low", "1048576"),
         (
-            {"memory": {"limit": 32 * MEBIBYTE, "swap": 48 * MEBIBYTE}},
-            "memory/memory.memsw.limit_in_bytes", "50331648", "memory.swap.max", "16777216",
+            {"memory": {"limit": 32 * MIB, "swap": 48 * MIB}},
+            "memory/memory.memsw.limit_in_bytes", "50331648", "memory/memory.swap.max", "16777216",
         ),
         (
-            {"memory": {"limit": 32 * MEBIBYTE, "swap": -1}},
-            "memory/memory.memsw.limit_in_bytes", "9223372036854771712", "memory.swap.max", "max",
+            {"memory": {"limit": 32 * MIB, "swap": -1}},
+            "memory/memory.memsw.limit_in_bytes", "9223372036854771712", "memory/memory.swap.max", "max",
         ),
-        ({"cpu": {"shares": 1024}}, "cpu/cpu.shares", "1024", "cpu.weight", "39"),
-        ({"cpu": {"shares": 2}}, "cpu/cpu.shares", "2", "cpu.weight", "1"),
-        ({"cpu": {"shares": 262144}}, "cpu/cpu.shares", "262144", "cpu.weight", "10000"),
-        ({"cpu": {"quota": 50000, "period": 200000}}, "cpu/cpu.cfs_quota_us", "50000", "cpu.max", "50000 200000"),
-        ({"cpu": {"period": 50000}}, "cpu/cpu.cfs_period_us", "50000", "cpu.max", "max 50000"),
-        ({"cpu": {"quota": 50000}}, "cpu/cpu.cfs_quota_us", "50000", "cpu.max", "50000 100000"),
-        ({"cpu": {"cpus": "0"}}, "cpuset/cpuset.cpus", "0", "cpuset.cpus", "0"),
-        ({"pids": {"limit": 20}}, "pids/pids.max", "20", "pids.max", "20"),
-        ({"pids": {"limit": 0}}, "pids/pids.max", "max", "pids.max", "max"),
-        ({"pids": {"limit": -1}}, "pids/pids.max", "max", "pids.max", "max"),
+        ({"cpu": {"shares": 1024}}, "cpu/cpu.shares", "1024", "cpu/cpu.weight", "39"),
+        ({"cpu": {"quota": 50000, "period": 200000}}, "cpu/cpu.cfs_quota_us", "50000", "cpu/cpu.max", "50000 200000"),
+        ({"cpu": {"period": 50000}}, "cpu/cpu.cfs_period_us", "50000", "cpu/cpu.max", "max 50000"),
+        (
+            {"cpu": {"quota": 50000, "period": 100000, "burst": 30000}},
+            "cpu/cpu.cfs_burst_us", "30000", "cpu/cpu.max.burst", "30000",
+        ),
+        ({"cpu": {"idle": 1}}, "cpu/cpu.idle", "1", "cpu/cpu.idle", "1"),
+        ({"cpu": {"cpus": "0", "mems": "0"}}, "cpuset/cpuset.cpus", "0", "cpuset/cpuset.cpus", "0"),
+        ({"pids": {"limit": 20}}, "pids/pids.max", "20", "pids/pids.max", "20"),
+        ({"pids": {"limit": -1}}, "pids/pids.max", "max", "pids/pids.max", "max"),
     ],
 )  # fmt: skip
 def test_limits_as_each_version_writes_them(
-    limited: CgroupManager, resources: Any, v1: str, expected_v1: str, v2: str, expected_v2: str
+    controlled: CgroupManager, resources: Any, first: str, expected_first: str, second: str, expected_second: str
 ) -> None:
-    limited.update(resources)
-    assert value(limited, v1, v2) == (expected_v1 if limited.version == 1 else expected_v2)
+    controlled.update(resources)
+    assert value(controlled, first, second) == (expected_first if controlled.version == 1 else expected_second)
 
 
-def test_memory_and_swap_grow_and_shrink_in_the_order_that_the_kernel_wants(limited: CgroupManager) -> None:
+def test_limits_grow_and_shrink_in_the_order_that_the_kernel_wants(controlled: CgroupManager) -> None:
     for limit, swap in ((32, 48), (128, 256), (16, 16), (64, 64)):
-        limited.update({"memory": {"limit": limit * MEBIBYTE, "swap": swap * MEBIBYTE}})
-        assert value(limited, "memory/memory.limit_in_bytes", "memory.max") == str(limit * MEBIBYTE)
+        controlled.update({"memory": {"limit": limit * MIB, "swap": swap * MIB}})
+        assert value(controlled, "memory/memory.limit_in_bytes", "memory/memory.max") == str(limit * MIB)
+    for quota, burst in ((50_000, 40_000), (20_000, 10_000), (90_000, 90_000), (10_000, 0)):
+        controlled.update({"cpu": {"quota": quota, "burst": burst}})
+        assert value(controlled, "cpu/cpu.cfs_burst_us", "cpu/cpu.max.burst") == str(burst)
 
 
-def test_stats_have_the_same_words(limited: CgroupManager) -> None:
-    limited.update({"memory": {"limit": 64 * MEBIBYTE}, "pids": {"limit": 20}})
-    stats = limited.stats()
-    assert (stats["memory_limit"], stats["pids_limit"], stats["pids_current"]) == (64 * MEBIBYTE, 20, 0)
-    assert stats["cpu_throttled"] == (3000 if limited.version == 2 else 0)
-    assert stats["memory_usage"] == (4096 if limited.version == 2 else 0)
-
-
-def test_a_controller_that_is_not_there_is_named(cgroup_prefix: str, tmp_path: Path) -> None:
-    (tmp_path / "c").mkdir()
-    with pytest.raises(Unsupported, match=r"^pids\.max: the pids controller is not available"):
-        V2(str(tmp_path), "/c").update({"pids": {"limit": 5}})
-    layout = hierarchy.discover()
-    if not layout.controllers:
-        pytest.skip("no controller of cgroup v1 is mounted")
-    del layout.controllers["pids"]
-    with pytest.raises(Unsupported, match=r"^pids\.limit: the pids cgroup is not mounted"):
-        V1(layout, f"{cgroup_prefix}/c").update({"pids": {"limit": 5}})
-
-
-def test_swap_alone_needs_a_limit_on_version_2(tmp_path: Path) -> None:
-    (tmp_path / "c").mkdir()
-    with pytest.raises(InvalidInput, match=r"memory\.swap: needs memory\.limit"):
-        V2(str(tmp_path), "/c").update({"memory": {"swap": MEBIBYTE}})
-
-
-def test_devices_are_claimed_only_where_they_are_confined(cgroup_prefix: str, tmp_path: Path) -> None:
-    assert V2(str(tmp_path), "/c").confines_devices is False
-    layout = hierarchy.discover()
-    if layout.controllers:
-        assert V1(layout, f"{cgroup_prefix}/c").confines_devices is ("devices" in layout.controllers)
-
-
-def test_device_rules_are_written_in_order(cgroup_prefix: str) -> None:
-    layout = hierarchy.discover()
-    if "devices" not in layout.controllers:
-        pytest.skip("the devices cgroup is not mounted")
-    manager = V1(layout, f"{cgroup_prefix}/c")
-    manager.create(
-        {"devices": [{"allow": False, "access": "rwm"}, {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rw"}]}
+def test_throttling_a_disk(controlled: CgroupManager) -> None:
+    disk = os.stat("/").st_dev
+    row = {"major": os.major(disk), "minor": os.minor(disk) & ~15, "rate": MIB}
+    asked: Any = {"throttleReadBpsDevice": [row], "throttleWriteIOPSDevice": [{**row, "rate": 500}]}
+    controlled.update({"blockIO": asked})
+    numbers = f"{row['major']}:{row['minor']}"
+    assert value(controlled, "blkio/blkio.throttle.write_iops_device", "io/io.max") == (
+        f"{numbers} 500" if controlled.version == 1 else f"{numbers} rbps=1048576 wbps=max riops=max wiops=500"
     )
-    assert (Path(layout.controllers["devices"]) / f"{cgroup_prefix}/c/devices.list".lstrip("/")).read_text() == "c 1:3 rw\n"
-    manager.delete()
+
+
+def test_version_1_alone(controlled: CgroupManager) -> None:
+    asked: Any = {"memory": {"swappiness": 7, "disableOOMKiller": True, "kernelTCP": MIB}}
+    if controlled.version == 2:
+        with pytest.raises(Unsupported, match="cgroup v2 does not have it"):
+            controlled.update(asked)
+        return
+    controlled.update(asked)
+    files = [(place(controlled, "memory") / name).read_text() for name in ("memory.swappiness", "memory.kmem.tcp.limit_in_bytes")]
+    assert files == ["7\n", "1048576\n"]
+    assert (place(controlled, "memory") / "memory.oom_control").read_text().startswith("oom_kill_disable 1\n")
+
+
+def test_version_2_alone(controlled: CgroupManager) -> None:
+    asked: Any = {"unified": {"memory.high": "33554432", "memory.oom.group": "1", "cpu.weight": "77"}}
+    if controlled.version == 1:
+        with pytest.raises(Unsupported, match="is for cgroup v2"):
+            controlled.update(asked)
+        return
+    controlled.update(asked)
+    assert [value(controlled, "", f"x/{name}") for name in asked["unified"]] == ["33554432", "1", "77"]
+
+
+def test_what_it_uses(controlled: CgroupManager) -> None:
+    controlled.update({"memory": {"limit": 64 * MIB}, "pids": {"limit": 20}, "cpu": {"quota": 10_000, "period": 100_000}})
+    with inside(controlled, "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; echo; exec sleep 100") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        controlled.entered()
+        stats = controlled.stats()
+        process.kill()
+    assert (stats["memory"]["usage"]["limit"], stats["pids"]["limit"], stats["pids"]["usage"]) == (64 * MIB, 20, 1)
+    assert 0 < stats["memory"]["usage"]["usage"] < 64 * MIB
+    assert stats["cpu"]["total"] > 10_000_000
+    assert stats["cpu"]["throttled_periods"] > 0
+    assert stats["cpu"]["throttled_time"] > 0
+    assert "pgfault" in stats["memory"]["raw"]  # the kernel adds up its value later
+    assert sum(stats["cpu"]["percpu"]) == (0 if controlled.version == 2 else stats["cpu"]["total"])
+
+
+def test_delegation_gives_the_tree_and_not_the_limits(real: CgroupManager) -> None:
+    real.create({})
+    real.delegate(1234)
+    owners = {name: (directories(real)[0] / name).stat().st_uid for name in ("", "cgroup.procs")}
+    assert owners == ({"": 1234, "cgroup.procs": 1234} if real.version == 2 else {"": 0, "cgroup.procs": 0})
+    writable = [path for path in directories(real)[0].iterdir() if path.stat().st_uid == 1234]
+    assert all(path.name.startswith(("cgroup.", "memory.oom.group", "memory.reclaim")) for path in writable)
+    real.entered()
+
+
+def test_its_view_is_its_own(real: CgroupManager) -> None:
+    for view in real.views(own_namespace=False):
+        assert Path(view.bind) in directories(real)
+    assert all(view.bind == "" for view in real.views(own_namespace=True))
+
+
+def test_nothing_of_it_can_be_written_by_others(real: CgroupManager) -> None:
+    real.create({})
+    assert not directories(real)[0].stat().st_mode & stat.S_IWOTH
+    real.entered()

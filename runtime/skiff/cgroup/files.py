@@ -7,8 +7,12 @@ import errno
 import os
 import time
 
-from skiff.errors import SkiffError
+from skiff.errors import Conflict, SkiffError
 from skiff.linux.libc import failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from skiff.spec.types import Memory
 
 REMOVE_ATTEMPTS = 50
 PAUSE = 0.01
@@ -30,22 +34,21 @@ def write(directory: str, name: str, value: str | int) -> None:
 
 
 def read(directory: str, name: str) -> str:
-    """A file's text, stripped; empty if it is not there."""
+    """A file's text, stripped; empty if it is not there, or its group is being removed."""
     try:
         with open(f"{directory}/{name}", "rb") as file:
             return file.read().decode().strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
+    except OSError as error:
+        if error.errno in (errno.ENODEV, errno.EOPNOTSUPP):
+            return ""
+        raise
 
 
 def number(directory: str, name: str) -> int:
     """A file of one number; 0 if it is not there."""
     return int(read(directory, name) or 0)
-
-
-def limit(text: str) -> int | None:
-    """A limit's number, None for one that limits nothing (version 1 writes that as a huge one)."""
-    return None if text in ("", "max", "-1") or int(text) >= 1 << 62 else int(text)
 
 
 def keyed(directory: str, name: str) -> dict[str, int]:
@@ -69,11 +72,35 @@ def pids(directory: str) -> list[int]:
     return found
 
 
-def make(root: str, path: str) -> str:
-    """The directory for `path`, with its parents."""
-    directory = f"{root}/{path.strip('/')}"
-    os.makedirs(directory, exist_ok=True)
-    return directory
+def names(directory: str) -> list[str]:
+    """The files of a directory; none if it is not there."""
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+
+
+def require_vacant(directory: str) -> None:
+    """Conflict if a group is there and has processes: another container's limits would change, or its processes be killed."""
+    if os.path.isdir(directory):
+        found = len(pids(directory))
+        if found:
+            raise Conflict(f"container's cgroup is not empty: {found} process(es) found in {directory}: choose another cgroupsPath")
+
+
+def require_room(directory: str, usage_file: str, memory: Memory) -> None:
+    """Refuse limits below what is in use, at which processes would be killed (the specification's checkBeforeUpdate)."""
+    used = number(directory, usage_file)
+    for key, limit in (("swap", memory.get("swap") or 0), ("limit", memory.get("limit") or 0)):
+        if 0 < limit <= used:
+            raise SkiffError(f"linux.resources.memory.{key}: {limit} is not above the {used} bytes in use: nothing is changed")
+
+
+def remove_all(directories: list[str]) -> None:
+    """Remove each; all are tried before an error is raised."""
+    with contextlib.ExitStack() as removals:
+        for directory in reversed(directories):
+            removals.callback(remove, directory)
 
 
 def remove(directory: str) -> None:

@@ -1,4 +1,4 @@
-"""What a container's cgroup can do, whichever version the kernel has; the words that both implementations keep to."""
+"""What a container's cgroup can do, whichever version and driver; the words that all implementations keep to."""
 
 from __future__ import annotations
 
@@ -6,32 +6,36 @@ from skiff.cgroup import hierarchy, v1, v2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol, TypedDict
+    from typing import Protocol
 
     from skiff.cgroup.hierarchy import View
+    from skiff.cgroup.oom import OomWatch
+    from skiff.cgroup.stats import Stats
     from skiff.spec.types import Resources
-
-    class Stats(TypedDict):
-        """Bytes, nanoseconds and tasks; a limit of None is none."""
-
-        memory_usage: int
-        memory_limit: int | None
-        cpu_usage: int
-        cpu_throttled: int
-        pids_current: int
-        pids_limit: int | None
 
     class CgroupManager(Protocol):
         """One container's cgroup, in every hierarchy that there is.
 
-        Nothing is kept in memory: two processes may each have a manager for the same path.
+        Nothing is kept in memory but what create() needs until entered(): two processes may each have a manager for the
+        same place.
         """
 
         version: int
         confines_devices: bool
 
+        def require_vacant(self) -> None:
+            """Conflict if it is there already and has processes, or is frozen."""
+            ...
+
         def create(self, resources: Resources) -> None:
-            """Make it, empty, with its limits; one that is there already is taken over. On an error nothing is left."""
+            """Make it, empty, with its limits; a vacant one that is there already is taken over.
+
+            One that is not vacant is not touched; on another error nothing is left.
+            """
+            ...
+
+        def entered(self) -> None:
+            """The container's first process is in it by now, or will never be; may be called again."""
             ...
 
         def update(self, resources: Resources) -> None:
@@ -42,6 +46,10 @@ if TYPE_CHECKING:
             """The files to which a process writes 0 to enter."""
             ...
 
+        def delegate(self, uid: int) -> None:
+            """Give it to a user, who may make groups below it but not change its limits; version 1 has no such thing."""
+            ...
+
         def pids(self) -> list[int]:
             """The processes in it and below it."""
             ...
@@ -50,12 +58,20 @@ if TYPE_CHECKING:
             """Stop all its processes, or let them go on."""
             ...
 
+        def frozen(self) -> bool:
+            """Whether it is stopped; no if it is not there."""
+            ...
+
         def kill(self, signal: int) -> None:
             """Send a signal to every process, those included that are being forked meanwhile."""
             ...
 
         def oom_kills(self) -> int:
             """How many of its processes the kernel has killed for want of memory."""
+            ...
+
+        def oom_watch(self) -> OomWatch:
+            """To wait for the next such kill; Unsupported where memory is not controlled."""
             ...
 
         def stats(self) -> Stats:
@@ -71,9 +87,16 @@ if TYPE_CHECKING:
             ...
 
 
-def open_manager(path: str, mount_point: str = hierarchy.MOUNT_POINT) -> CgroupManager:
-    """The manager for `path` on this machine."""
+def open_manager(place: str, mount_point: str = hierarchy.MOUNT_POINT) -> CgroupManager:
+    """The manager for a place on this machine: a path from the root, or `slice:prefix:name` for a scope of systemd's."""
+    if not place.startswith("/") and ":" in place:
+        from skiff.cgroup.scope import Scope, Unit
+
+        unit = Unit(place)
+        return Scope(unit, _on_files(unit.path, mount_point))
+    return _on_files(place, mount_point)
+
+
+def _on_files(path: str, mount_point: str) -> v1.V1 | v2.V2:
     layout = hierarchy.discover(mount_point)
-    if layout.controllers:
-        return v1.V1(layout, path)
-    return v2.V2(layout.unified, path)
+    return v1.V1(layout, path) if layout.controllers else v2.V2(layout.unified, path)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
-from skiff.cgroup import files
+from skiff.cgroup import device_rules, files, setting, v1_settings, v1_stats
 from skiff.cgroup.hierarchy import View
-from skiff.errors import Unsupported
+from skiff.errors import Conflict, SkiffError, SyscallError, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from skiff.cgroup.hierarchy import Layout
-    from skiff.cgroup.manager import Stats
-    from skiff.spec.types import Cpu, DeviceRule, Memory, Resources
+    from skiff.cgroup.oom import OomWatch
+    from skiff.cgroup.setting import Setting
+    from skiff.cgroup.stats import Stats
+    from skiff.spec.types import DeviceRule, Resources
+
+NOT_MOUNTED = "/nonexistent"
 
 
 class V1:
@@ -28,82 +33,97 @@ class V1:
         # systemd, in its hybrid mode, watches its services there.
         self._unified = f"{layout.unified}/{self._path}" if os.access(layout.unified, os.W_OK) else ""
 
-    def _directory(self, controller: str, what: str = "") -> str:
+    def _directory(self, controller: str, what: str) -> str:
         root = self._layout.controllers.get(controller)
         if root is None:
-            raise Unsupported(f"{what or controller}: the {controller} cgroup is not mounted on this host")
+            raise Unsupported(f"{what}: the {controller} cgroup is not mounted on this host")
         return f"{root}/{self._path}"
+
+    def _readable(self, controller: str) -> str:
+        return f"{self._layout.controllers.get(controller, NOT_MOUNTED)}/{self._path}"
 
     def _directories(self) -> list[str]:
         directories = [f"{hierarchy.directory}/{self._path}" for hierarchy in self._layout.hierarchies]
         return [*directories, self._unified] if self._unified else directories
 
+    def require_vacant(self) -> None:
+        """In no hierarchy a process, and not frozen."""
+        for directory in self._directories():
+            files.require_vacant(directory)
+        if self.frozen():
+            raise Conflict(f"container's cgroup unexpectedly frozen: {self._tasks()}: thaw it, or choose another cgroupsPath")
+
     def create(self, resources: Resources) -> None:
         """Make it in every hierarchy."""
+        self.require_vacant()
         try:
-            for hierarchy in self._layout.hierarchies:
-                directory = files.make(hierarchy.directory, self._path)
-                if "cpuset" in hierarchy.controllers:
-                    inherit_cpuset(hierarchy.directory, directory)
-            if self._unified:
-                os.makedirs(self._unified, exist_ok=True)
-            self.update(resources)
+            self.make(resources)
         except BaseException:
             self.delete()
             raise
 
+    def make(self, resources: Resources) -> None:
+        """The same for a group in which somebody may be already, and which an error leaves half made."""
+        for hierarchy in self._layout.hierarchies:
+            directory = f"{hierarchy.directory}/{self._path}"
+            os.makedirs(directory, exist_ok=True)
+            if "cpuset" in hierarchy.controllers:
+                inherit_cpuset(hierarchy.directory, directory)
+        if self._unified:
+            os.makedirs(self._unified, exist_ok=True)
+        rules = resources.get("devices") or []
+        if rules or self.confines_devices:
+            self._set_devices(rules)
+        self._set(resources)
+
+    def entered(self) -> None:
+        """Nothing has held it open."""
+
     def update(self, resources: Resources) -> None:
         """Set what is given."""
-        if resources.get("memory"):
-            self._set_memory(resources["memory"])
-        if resources.get("cpu"):
-            self._set_cpu(resources["cpu"])
-        if resources.get("pids"):
-            maximum = resources["pids"]["limit"]
-            files.write(self._directory("pids", "pids.limit"), "pids.max", maximum if maximum > 0 else "max")
         if resources.get("devices"):
             self._set_devices(resources["devices"])
+        self._set(resources)
 
-    def _set_memory(self, memory: Memory) -> None:
-        directory = self._directory("memory", "memory limit")
-        maximum, swap = memory.get("limit"), memory.get("swap")
-        swap_file = "memory.memsw.limit_in_bytes"
-        if swap is not None and not os.path.exists(f"{directory}/{swap_file}"):
-            raise Unsupported("memory.swap: this kernel does not account swap (boot it with swapaccount=1)")
-        # memory and swap together may at no moment be below memory alone.
-        grows = swap is not None and (swap < 0 or files.number(directory, swap_file) < swap)
-        steps = [("memory.limit_in_bytes", maximum), (swap_file, swap)]
-        for name, value in reversed(steps) if grows and swap_is_limited(directory) else steps:
-            if value is not None:
-                files.write(directory, name, value)
-        if "reservation" in memory:
-            files.write(directory, "memory.soft_limit_in_bytes", memory["reservation"])
+    def _set(self, resources: Resources) -> None:
+        if (resources.get("memory") or {}).get("checkBeforeUpdate"):
+            files.require_room(self._readable("memory"), "memory.usage_in_bytes", resources["memory"])
+        try:
+            setting.write(v1_settings.settings(resources, self._has), self._place)
+        except SyscallError as error:
+            if error.errno == errno.EBUSY and "memory." in error.detail:
+                used = files.number(self._readable("memory"), "memory.usage_in_bytes")
+                raise SkiffError(f"{error}: {used} bytes are in use, and the kernel could not free enough") from None
+            raise
 
-    def _set_cpu(self, cpu: Cpu) -> None:
-        for key, name in (("shares", "cpu.shares"), ("period", "cpu.cfs_period_us"), ("quota", "cpu.cfs_quota_us")):
-            value = cpu.get(key)
-            if value:
-                files.write(self._directory("cpu", f"cpu.{key}"), name, str(value))
-        for key in ("cpus", "mems"):
-            value = cpu.get(key)
-            if value:
-                files.write(self._directory("cpuset", f"cpu.{key}"), f"cpuset.{key}", str(value))
+    def _has(self, controller: str, name: str) -> bool:
+        return os.path.exists(f"{self._readable(controller)}/{name}")
+
+    def _place(self, wanted: Setting) -> str:
+        directory = self._directory(wanted.controller, f"linux.resources.{wanted.key}")
+        if not os.path.exists(f"{directory}/{wanted.name}") and os.path.isdir(directory):
+            raise Unsupported(f"linux.resources.{wanted.key}: this kernel has no {wanted.name}")
+        return directory
 
     def _set_devices(self, rules: list[DeviceRule]) -> None:
-        directory = self._directory("devices", "devices")
-        for rule in rules:
-            files.write(directory, "devices.allow" if rule["allow"] else "devices.deny", device_rule(rule))
+        directory = self._directory("devices", "linux.resources.devices")
+        now = device_rules.listed(files.read(directory, "devices.list"))
+        for name, value in device_rules.steps(now, device_rules.Granted(device_rules.complete(rules))):
+            files.write(directory, name, value)
 
     def entrances(self) -> list[str]:
         """One for each hierarchy."""
         return [f"{directory}/cgroup.procs" for directory in self._directories()]
+
+    def delegate(self, uid: int) -> None:
+        """Not in version 1, whose files do not keep a group's owner from the limits of the host."""
 
     def pids(self) -> list[int]:
         """By the freezer's hierarchy, or the first where there is none."""
         return files.pids(self._tasks())
 
     def _tasks(self) -> str:
-        return self._directory("freezer") if "freezer" in self._layout.controllers else self._directories()[0]
+        return self._readable("freezer") if "freezer" in self._layout.controllers else self._directories()[0]
 
     def freeze(self, frozen: bool) -> None:
         """By the freezer, which may need more than one attempt on a group that forks."""
@@ -116,6 +136,10 @@ class V1:
             time.sleep(files.FREEZE_PAUSE)
         files.write(directory, "freezer.state", "THAWED")
         raise Unsupported(f"could not freeze {directory}: a process sleeps uninterruptibly")
+
+    def frozen(self) -> bool:
+        """By its own state, a parent's is another's business."""
+        return files.read(self._readable("freezer"), "freezer.self_freezing") == "1"
 
     def kill(self, signal: int) -> None:
         """Frozen meanwhile, so that nothing escapes by forking."""
@@ -137,21 +161,17 @@ class V1:
 
     def oom_kills(self) -> int:
         """From memory.oom_control, since Linux 4.13."""
-        if "memory" not in self._layout.controllers:
-            return 0
-        return files.keyed(self._directory("memory"), "memory.oom_control").get("oom_kill", 0)
+        return files.keyed(self._readable("memory"), "memory.oom_control").get("oom_kill", 0)
+
+    def oom_watch(self) -> OomWatch:
+        """By an eventfd."""
+        from skiff.cgroup.oom import V1Watch
+
+        return V1Watch(self._directory("memory", "OOM events"))
 
     def stats(self) -> Stats:
-        """From the memory, cpuacct, cpu and pids controllers."""
-        memory, pids = self._directory("memory"), self._directory("pids")
-        return {
-            "memory_usage": files.number(memory, "memory.usage_in_bytes"),
-            "memory_limit": files.limit(files.read(memory, "memory.limit_in_bytes")),
-            "cpu_usage": files.number(self._directory("cpuacct"), "cpuacct.usage"),
-            "cpu_throttled": files.keyed(self._directory("cpu"), "cpu.stat").get("throttled_time", 0),
-            "pids_current": files.number(pids, "pids.current"),
-            "pids_limit": files.limit(files.read(pids, "pids.max")),
-        }
+        """From all controllers that are mounted."""
+        return v1_stats.read(self._readable)
 
     def views(self, own_namespace: bool) -> list[View]:
         """One directory for each hierarchy, named as the host's."""
@@ -164,21 +184,8 @@ class V1:
         return made
 
     def delete(self) -> None:
-        """From every hierarchy."""
-        for directory in self._directories():
-            files.remove(directory)
-
-
-def swap_is_limited(directory: str) -> bool:
-    """Whether memory and swap have a limit yet; before they have one, memory's comes first."""
-    return files.limit(files.read(directory, "memory.memsw.limit_in_bytes")) is not None
-
-
-def device_rule(rule: DeviceRule) -> str:
-    """A rule in the words of devices.allow."""
-    kind = rule.get("type") or "a"
-    major, minor = (str(value) if value is not None and value >= 0 else "*" for value in (rule.get("major"), rule.get("minor")))
-    return f"{kind} {major}:{minor} {rule.get('access') or 'rwm'}"
+        """From every hierarchy, from the others too if one keeps it."""
+        files.remove_all(self._directories())
 
 
 def inherit_cpuset(root: str, directory: str) -> None:

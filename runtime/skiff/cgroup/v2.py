@@ -1,4 +1,4 @@
-"""Version 2 of control groups: one directory, and the conversions from version 1's numbers that the specification keeps."""
+"""Version 2 of control groups: one directory, its controllers enabled from the root down."""
 
 from __future__ import annotations
 
@@ -6,40 +6,56 @@ import contextlib
 import os
 import time
 
-from skiff.cgroup import files
+from skiff.cgroup import device_program, device_rules, files, setting, v2_settings, v2_stats
 from skiff.cgroup.hierarchy import View
-from skiff.errors import InvalidInput, SyscallError, Unsupported
+from skiff.errors import Conflict, SyscallError, Unsupported
 from skiff.linux import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from skiff.cgroup.manager import Stats
-    from skiff.spec.types import Cpu, Memory, Resources
+    from skiff.cgroup.oom import OomWatch
+    from skiff.cgroup.setting import Setting
+    from skiff.cgroup.stats import Stats
+    from skiff.spec.types import DeviceRule, Resources
 
-WANTED = ("cpuset", "cpu", "memory", "pids", "io")
-DEFAULT_PERIOD = 100_000
+WANTED = ("cpuset", "cpu", "memory", "pids", "io", "hugetlb", "rdma", "misc")
+# Files of every group; no controller has to be enabled for them.
+EVERYWHERE = frozenset(("cgroup",))
+DELEGATED = "/sys/kernel/cgroup/delegate"
 
 
 class V2:
-    """See cgroup.manager.CgroupManager. Device rules need an eBPF program, which this does not have: confines_devices is false."""
+    """See cgroup.manager.CgroupManager."""
 
     version = 2
-    confines_devices = False
+    confines_devices = True
 
     def __init__(self, root: str, path: str) -> None:
         self._root = root
         self._path = files.check_path(path).strip("/")
         self._directory = f"{root}/{self._path}"
 
+    def require_vacant(self) -> None:
+        """No process, and not frozen."""
+        files.require_vacant(self._directory)
+        if self.frozen():
+            raise Conflict(f"container's cgroup unexpectedly frozen: {self._directory}: thaw it, or choose another cgroupsPath")
+
     def create(self, resources: Resources) -> None:
         """Make it, with the controllers enabled from the root down."""
-        files.make(self._root, self._path)
+        self.require_vacant()
         try:
-            self._enable_controllers()
-            self.update(resources)
+            self.make(resources)
         except BaseException:
             self.delete()
             raise
+
+    def make(self, resources: Resources) -> None:
+        """The same for a group in which somebody may be already, and which an error leaves half made."""
+        os.makedirs(self._directory, exist_ok=True)
+        self._enable_controllers()
+        self._set_devices(resources.get("devices") or [])
+        self._set(resources)
 
     def _enable_controllers(self) -> None:
         directory = self._root
@@ -52,43 +68,59 @@ class V2:
                         files.write(directory, "cgroup.subtree_control", f"+{name}")
             directory = f"{directory}/{part}"
 
-    def _write(self, controller: str, name: str, value: str | int) -> None:
-        if not os.path.exists(f"{self._directory}/{name}"):
-            raise Unsupported(f"{name}: the {controller} controller is not available in {self._root}")
-        files.write(self._directory, name, value)
+    def entered(self) -> None:
+        """Nothing has held it open."""
 
     def update(self, resources: Resources) -> None:
-        """Set what is given; device rules are left out, as `confines_devices` says."""
-        if resources.get("memory"):
-            self._set_memory(resources["memory"])
-        if resources.get("cpu"):
-            self._set_cpu(resources["cpu"])
-        if resources.get("pids"):
-            self._write("pids", "pids.max", maximum(resources["pids"]["limit"]))
+        """Set what is given."""
+        if resources.get("devices"):
+            self._set_devices(resources["devices"])
+        self._set(resources)
 
-    def _set_memory(self, memory: Memory) -> None:
-        limit, swap = memory.get("limit"), memory.get("swap")
-        if limit is not None:
-            self._write("memory", "memory.max", maximum(limit))
-        if swap is not None:
-            self._write("memory", "memory.swap.max", swap_alone(swap, limit))
-        if "reservation" in memory:
-            self._write("memory", "memory.low", maximum(memory["reservation"]))
+    def _set(self, resources: Resources) -> None:
+        if (resources.get("memory") or {}).get("checkBeforeUpdate"):
+            files.require_room(self._directory, "memory.current", resources["memory"])
+        wanted = v2_settings.settings(resources, self._has, lambda name: files.read(self._directory, name))
+        setting.write(wanted, self._place)
 
-    def _set_cpu(self, cpu: Cpu) -> None:
-        if cpu.get("shares"):
-            self._write("cpu", "cpu.weight", weight(cpu["shares"]))
-        if cpu.get("quota") or cpu.get("period"):
-            quota = cpu.get("quota", -1)
-            self._write("cpu", "cpu.max", f"{maximum(quota)} {cpu.get('period') or DEFAULT_PERIOD}")
-        if cpu.get("cpus"):
-            self._write("cpuset", "cpuset.cpus", cpu["cpus"])
-        if cpu.get("mems"):
-            self._write("cpuset", "cpuset.mems", cpu["mems"])
+    def _has(self, _controller: str, name: str) -> bool:
+        return os.path.exists(f"{self._directory}/{name}")
+
+    def _place(self, wanted: Setting) -> str:
+        if not self._has(wanted.controller, wanted.name):
+            offered = files.read(self._directory, "cgroup.controllers").split()
+            if wanted.controller in EVERYWHERE or wanted.controller in offered:
+                raise Unsupported(f"linux.resources.{wanted.key}: this kernel has no {wanted.name}")
+            raise Unsupported(
+                f"linux.resources.{wanted.key}: the {wanted.controller} controller is not available in {self._directory}"
+            )
+        return self._directory
+
+    def _set_devices(self, rules: list[DeviceRule]) -> None:
+        """By a program that the kernel asks; a user namespace may load none, and has no devices to confine."""
+        from skiff.linux import bpf
+
+        if in_user_namespace():
+            return
+        program = bpf.load_device_program(device_program.program(device_rules.complete(rules)))
+        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            bpf.attach_device_program(directory, program)
+        finally:
+            os.close(directory)
+            os.close(program)
 
     def entrances(self) -> list[str]:
         """One."""
         return [f"{self._directory}/cgroup.procs"]
+
+    def delegate(self, uid: int) -> None:
+        """The directory, and those of its files that the kernel says are a delegate's."""
+        names = files.read(*os.path.split(DELEGATED)).split() or ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"]
+        os.chown(self._directory, uid, -1)
+        for name in names:
+            if self._has("", name):
+                os.chown(f"{self._directory}/{name}", uid, -1)
 
     def pids(self) -> list[int]:
         """From cgroup.procs, here and below."""
@@ -97,13 +129,19 @@ class V2:
     def freeze(self, frozen: bool) -> None:
         """By cgroup.freeze; the kernel finishes it in the background, and cgroup.events tells when."""
         wanted = 1 if frozen else 0
-        self._write("freezer", "cgroup.freeze", wanted)
+        if not self._has("", "cgroup.freeze"):
+            raise Unsupported("pause: this kernel has no cgroup.freeze (Linux 5.2 has)")
+        files.write(self._directory, "cgroup.freeze", wanted)
         for _ in range(files.FREEZE_ATTEMPTS):
             if files.keyed(self._directory, "cgroup.events").get("frozen", wanted) == wanted:
                 return
             time.sleep(files.FREEZE_PAUSE)
-        self._write("freezer", "cgroup.freeze", 0)
+        files.write(self._directory, "cgroup.freeze", 0)
         raise Unsupported(f"could not freeze {self._directory}: a process sleeps uninterruptibly")
+
+    def frozen(self) -> bool:
+        """By its own state, a parent's is another's business."""
+        return files.read(self._directory, "cgroup.freeze") == "1"
 
     def kill(self, signal: int) -> None:
         """By cgroup.kill where the kernel has it (5.14), else frozen meanwhile."""
@@ -122,17 +160,17 @@ class V2:
         """From memory.events."""
         return files.keyed(self._directory, "memory.events").get("oom_kill", 0)
 
+    def oom_watch(self) -> OomWatch:
+        """By memory.events."""
+        from skiff.cgroup.oom import V2Watch
+
+        if not self._has("memory", "memory.events"):
+            raise Unsupported(f"OOM events: the memory controller is not available in {self._directory}")
+        return V2Watch(self._directory)
+
     def stats(self) -> Stats:
-        """From the memory, cpu and pids controllers; microseconds become nanoseconds."""
-        cpu = files.keyed(self._directory, "cpu.stat")
-        return {
-            "memory_usage": files.number(self._directory, "memory.current"),
-            "memory_limit": files.limit(files.read(self._directory, "memory.max")),
-            "cpu_usage": cpu.get("usage_usec", 0) * 1000,
-            "cpu_throttled": cpu.get("throttled_usec", 0) * 1000,
-            "pids_current": files.number(self._directory, "pids.current"),
-            "pids_limit": files.limit(files.read(self._directory, "pids.max")),
-        }
+        """From all controllers that are enabled."""
+        return v2_stats.read(self._directory)
 
     def views(self, own_namespace: bool) -> list[View]:
         """The one tree."""
@@ -143,20 +181,6 @@ class V2:
         files.remove(self._directory)
 
 
-def maximum(value: int) -> int | str:
-    """A limit, in version 2's words."""
-    return value if value > 0 else "max"
-
-
-def weight(shares: int) -> int:
-    """cpu.shares 2..262144 to cpu.weight 1..10000, linear, as runc converts."""
-    return 1 + (min(max(shares, 2), 262_144) - 2) * 9999 // 262_142
-
-
-def swap_alone(swap: int, limit: int | None) -> int | str:
-    """The specification counts memory and swap together, version 2 swap alone."""
-    if swap < 0:
-        return "max"
-    if limit is None or limit < 0:
-        raise InvalidInput("linux.resources.memory.swap: needs memory.limit on cgroup v2")
-    return swap - limit
+def in_user_namespace() -> bool:
+    """Whether user ids here are not the host's."""
+    return files.read("/proc/self", "uid_map").split() != ["0", "0", "4294967295"]

@@ -42,6 +42,12 @@ def close_all_but(kept: tuple[int, ...]) -> None:
                 os.close(fd)
 
 
+def spare_from_oom() -> None:
+    """Ask the kernel to kill others first, where we may ask that."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("-1000")
+
+
 def start_time(pid: int) -> int | None:
     """Clock ticks from boot to the start of a process, which tells it from a later one of the same number; None if it is gone."""
     try:

@@ -57,6 +57,11 @@ def create(spec: Spec, bundle: str, around: Surroundings, channels: Channels) ->
     cgroup = around.cgroup
     try:
         cgroup.create((spec.get("linux") or {}).get("resources") or {})
+    except BaseException:
+        # It has undone what it did; what was there before, another's processes in it, stays.
+        _close(channels)
+        raise
+    try:
         plan = _plan(spec, bundle, around)
         pid = _fork(plan, channels)
         os.close(channels.write)
@@ -66,6 +71,7 @@ def create(spec: Spec, bundle: str, around: Surroundings, channels: Channels) ->
         _abandon(pid, cgroup, channels)
         raise
     finally:
+        cgroup.entered()
         if plan is not None:
             plan.namespaces.close()
     os.close(channels.inner)
@@ -112,10 +118,14 @@ def _await_ready(report: int, plan: InitPlan) -> None:
         raise explain(plan, step, number, index)
 
 
-def _abandon(pid: int, cgroup: CgroupManager, channels: Channels) -> None:
+def _close(channels: Channels) -> None:
     for fd in (channels.inner, channels.outer, channels.read, channels.write):
         if fd >= 0:
             os.close(fd)
+
+
+def _abandon(pid: int, cgroup: CgroupManager, channels: Channels) -> None:
+    _close(channels)
     if pid > 0:
         os.kill(pid, signals.SIGKILL)
         os.waitpid(pid, 0)

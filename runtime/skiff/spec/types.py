@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal, TypedDict
 
-    Status = Literal["creating", "created", "running", "stopped"]
+    Status = Literal["creating", "created", "running", "paused", "stopped"]
 
     class Root(TypedDict, total=False):
         """The container's root file system."""
@@ -87,33 +87,98 @@ if TYPE_CHECKING:
         access: str
 
     class Memory(TypedDict, total=False):
-        """Limits in bytes; -1 lifts one. `swap` is memory and swap together."""
+        """Limits in bytes; -1 lifts one, 0 is none given. `swap` is memory and swap together."""
 
         limit: int
         reservation: int
         swap: int
+        kernel: int
+        kernelTCP: int
+        swappiness: int
+        disableOOMKiller: bool
+        useHierarchy: bool
+        checkBeforeUpdate: bool
 
     class Cpu(TypedDict, total=False):
-        """Shares of, quota over and place on the processors."""
+        """Shares of, quota over and place on the processors; times are microseconds."""
 
         shares: int
         quota: int
+        burst: int
         period: int
+        realtimeRuntime: int
+        realtimePeriod: int
         cpus: str
         mems: str
+        idle: int
 
     class Pids(TypedDict):
         """How many tasks at most; 0 or less lifts the limit."""
 
         limit: int
 
+    class WeightDevice(TypedDict, total=False):
+        """One block device's own weight."""
+
+        major: int
+        minor: int
+        weight: int
+        leafWeight: int
+
+    class ThrottleDevice(TypedDict):
+        """Bytes or operations a second on one block device; 0 lifts the limit."""
+
+        major: int
+        minor: int
+        rate: int
+
+    class BlockIO(TypedDict, total=False):
+        """Share of and limits on block devices; weights are 10 to 1000."""
+
+        weight: int
+        leafWeight: int
+        weightDevice: list[WeightDevice]
+        throttleReadBpsDevice: list[ThrottleDevice]
+        throttleWriteBpsDevice: list[ThrottleDevice]
+        throttleReadIOPSDevice: list[ThrottleDevice]
+        throttleWriteIOPSDevice: list[ThrottleDevice]
+
+    class HugepageLimit(TypedDict):
+        """Bytes of huge pages of one size, `2MB`."""
+
+        pageSize: str
+        limit: int
+
+    class InterfacePriority(TypedDict):
+        """What a packet's priority is on an interface."""
+
+        name: str
+        priority: int
+
+    class NetworkClass(TypedDict, total=False):
+        """How packets are marked: version 1 alone has it."""
+
+        classID: int
+        priorities: list[InterfacePriority]
+
+    class RdmaLimit(TypedDict, total=False):
+        """What may be used of one RDMA device."""
+
+        hcaHandles: int
+        hcaObjects: int
+
     class Resources(TypedDict, total=False):
-        """What the cgroup grants."""
+        """What the cgroup grants. `unified` is files of version 2 with what is written to them."""
 
         devices: list[DeviceRule]
         memory: Memory
         cpu: Cpu
         pids: Pids
+        blockIO: BlockIO
+        hugepageLimits: list[HugepageLimit]
+        network: NetworkClass
+        rdma: dict[str, RdmaLimit]
+        unified: dict[str, str]
 
     class Linux(TypedDict, total=False):
         """What is Linux's own."""

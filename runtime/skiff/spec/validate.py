@@ -7,6 +7,7 @@ import resource
 from skiff.errors import Unsupported
 from skiff.linux.capabilities import NUMBERS
 from skiff.spec.fields import Checker
+from skiff.spec.resources import check_resources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ UNSUPPORTED = {
     "linux": (
         "seccomp", "uidMappings", "gidMappings", "mountLabel", "intelRdt", "personality", "timeOffsets",
     ),
-    "linux.resources": ("blockIO", "hugepageLimits", "rdma", "unified", "network"),
-    "linux.resources.memory": ("kernel", "kernelTCP", "swappiness", "disableOOMKiller"),
-    "linux.resources.cpu": ("realtimeRuntime", "realtimePeriod", "burst", "idle"),
 }  # fmt: skip
 # Words of the specification that no file system knows, so that the kernel's answer would mislead.
 UNSUPPORTED_OPTIONS = frozenset(
@@ -163,7 +161,7 @@ def _linux(check: Checker, linux: dict[str, Any]) -> None:
     check.optional_text("linux.cgroupsPath", linux.get("cgroupsPath"))
     for index, device in enumerate(check.rows("linux.devices", linux.get("devices"))):
         _device(check, f"linux.devices[{index}]", device)
-    _resources(check, check.table("linux.resources", linux.get("resources") or {}))
+    check_resources(check, "linux.resources", check.table("linux.resources", linux.get("resources") or {}))
 
 
 def _device(check: Checker, key: str, device: dict[str, Any]) -> None:
@@ -173,29 +171,6 @@ def _device(check: Checker, key: str, device: dict[str, Any]) -> None:
         raise check.wrong(f"{key}.type", "must be c, b, u or p")
     for name, most in (("major", 4095), ("minor", 1048575), ("fileMode", 0o7777), ("uid", MAX_ID), ("gid", MAX_ID)):
         check.optional_number(f"{key}.{name}", device.get(name), 0, most)
-
-
-def _resources(check: Checker, resources: dict[str, Any]) -> None:
-    for index, rule in enumerate(check.rows("linux.resources.devices", resources.get("devices"))):
-        key = f"linux.resources.devices[{index}]"
-        check.flag(f"{key}.allow", rule.get("allow"))
-        if (rule.get("type") or "a") not in ("a", "b", "c"):
-            raise check.wrong(f"{key}.type", "must be a, b or c")
-        if set(check.optional_text(f"{key}.access", rule.get("access"))) - set("rwm"):
-            raise check.wrong(f"{key}.access", "must be made of r, w and m")
-        for name in ("major", "minor"):
-            check.optional_number(f"{key}.{name}", rule.get(name), -1, INT64 - 1)
-    memory = check.table("linux.resources.memory", resources.get("memory") or {})
-    for name in ("limit", "reservation", "swap"):
-        check.optional_number(f"linux.resources.memory.{name}", memory.get(name), -1, INT64 - 1)
-    cpu = check.table("linux.resources.cpu", resources.get("cpu") or {})
-    for name in ("shares", "quota", "period"):
-        check.optional_number(f"linux.resources.cpu.{name}", cpu.get(name), -1, INT64 - 1)
-    for name in ("cpus", "mems"):
-        check.optional_text(f"linux.resources.cpu.{name}", cpu.get(name))
-    if resources.get("pids") is not None:
-        pids = check.table("linux.resources.pids", resources["pids"])
-        check.number("linux.resources.pids.limit", pids.get("limit"), -INT64, INT64 - 1)
 
 
 def _agreement(check: Checker, spec: dict[str, Any]) -> None:

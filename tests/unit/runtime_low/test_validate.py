@@ -88,6 +88,37 @@ def test_each_default_is_a_document_of_its_own() -> None:
             [{"allow": True, "access": "x"}],
             "linux.resources.devices[0].access: must be made of r, w and m",
         ),
+        ("linux.resources.memory.swappiness", 101, "linux.resources.memory.swappiness: must be between 0 and 100"),
+        (
+            "linux.resources.memory",
+            {"limit": 9, "swap": 5},
+            "linux.resources.memory.swap: is memory and swap together: it must not be below the limit, 9",
+        ),
+        ("linux.resources.cpu.cpus", "0-x", "linux.resources.cpu.cpus: must be a list of numbers and ranges, as 0-2,5"),
+        ("linux.resources.cpu.idle", 2, "linux.resources.cpu.idle: must be between 0 and 1"),
+        ("linux.resources.blockIO", {"weight": 5}, "linux.resources.blockIO.weight: must be between 10 and 1000, or 0 for none"),
+        (
+            "linux.resources.blockIO",
+            {"throttleReadBpsDevice": [{"major": 8, "minor": 0}]},
+            "linux.resources.blockIO.throttleReadBpsDevice[0].rate: is missing",
+        ),
+        (
+            "linux.resources.hugepageLimits",
+            [{"pageSize": "big", "limit": 1}],
+            "linux.resources.hugepageLimits[0].pageSize: must be a number and a unit, as 2MB or 1GB",
+        ),
+        (
+            "linux.resources.network",
+            {"priorities": [{"name": "a b", "priority": 1}]},
+            "linux.resources.network.priorities[0].name: must be an interface's name",
+        ),
+        ("linux.resources.rdma", {"m x": {}}, "linux.resources.rdma: 'm x' is no device's name"),
+        (
+            "linux.resources.unified",
+            {"../memory.max": "5"},
+            "linux.resources.unified: '../memory.max' must be the name of a cgroup file, as memory.high",
+        ),
+        ("linux.resources.unified", {"memory.max": 5}, "linux.resources.unified.memory.max: must be a string"),
         ("linux.devices", [{"path": "/dev/x", "type": "z"}], "linux.devices[0].type: must be c, b, u or p"),
         ("linux.sysctl", {"kernel.panic": "1"}, "linux.sysctl.kernel.panic: is not in a separate kernel namespace"),
         ("linux.sysctl", {"net.../../x": "1"}, "linux.sysctl.net.../../x: is not in a separate kernel namespace"),
@@ -107,8 +138,6 @@ def test_a_wrong_value_is_refused_by_its_key(path: str, value: Any, message: str
         ("process.apparmorProfile", "docker-default"),
         ("linux.seccomp", {"defaultAction": "SCMP_ACT_ERRNO"}),
         ("linux.uidMappings", [{"containerID": 0, "hostID": 1, "size": 1}]),
-        ("linux.resources.hugepageLimits", [{"pageSize": "2MB", "limit": 1}]),
-        ("linux.resources.memory.swappiness", 5),
         ("linux.namespaces.0", {"type": "user"}),
         ("mounts.0.options", ["tmpcopyup"]),
     ],
@@ -147,7 +176,8 @@ def test_a_missing_or_enormous_file_is_a_clear_error(tmp_path: Path) -> None:
 
 SECTIONS = (
     "root", "process", "mounts", "linux", "process.user", "process.env", "process.capabilities", "linux.namespaces",
-    "linux.resources", "linux.resources.memory", "linux.resources.cpu", "linux.maskedPaths", "linux.sysctl",
+    "linux.resources", "linux.resources.memory", "linux.resources.cpu", "linux.resources.blockIO", "linux.resources.network",
+    "linux.resources.hugepageLimits", "linux.resources.rdma", "linux.resources.unified", "linux.maskedPaths", "linux.sysctl",
 )  # fmt: skip
 WRONG: tuple[Any, ...] = (5, "text", [5], {"x": 5}, True, [[]])
 
