@@ -1,0 +1,110 @@
+"""A virtual machine for the tests: QEMU without KVM, a throw-away view of an image's disk, SSH on a port of the loopback."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import shlex
+import socket
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+from types import TracebackType
+
+from tests.vm.image import Image
+
+REPOSITORY = Path(__file__).parents[2]
+SOURCES = ("runtime", "tests", "fleet", "roles", "pyproject.toml")
+TEST_PACKAGES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
+BOOT_SECONDS = 600.0
+MEMORY = "1536"
+
+
+class Machine:
+    """One that runs; its disk's changes vanish with it."""
+
+    def __init__(self, image: Image, directory: Path) -> None:
+        self._image = image
+        self.console = directory / "console.log"
+        self.port = free_port()
+        self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self.console.open("ab"), stderr=-2)
+
+    def _command(self) -> list[str]:
+        image = self._image
+        arguments = ("root=/dev/vda", "rw", "console=ttyS0", "net.ifnames=0", "quiet", *image.recipe.arguments)
+        return [
+            *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", MEMORY),
+            *("-nographic", "-monitor", "none", "-serial", "stdio", "-no-reboot"),
+            *("-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", " ".join(arguments)),
+            *("-drive", f"file={image.disk},format=raw,if=virtio,snapshot=on"),
+            *("-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22", "-device", "virtio-net-pci,netdev=n0"),
+        ]
+
+    def __enter__(self) -> Machine:
+        try:
+            self.await_login()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def await_login(self) -> None:
+        """Until root can log in and systemd has come to rest."""
+        deadline = time.monotonic() + BOOT_SECONDS
+        while self.run("true", timeout=60).returncode != 0:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the machine did not come up:\n{self.console.read_text(errors='replace')[-4000:]}")
+            time.sleep(1)
+        self.run("systemctl is-system-running --wait")
+
+    def run(self, command: str, stdin: bytes = b"", timeout: float = 300.0) -> subprocess.CompletedProcess[bytes]:
+        """A shell command as root; its status is 255 where there was no connection."""
+        options = [
+            *("HostKeyAlias=vm", f"UserKnownHostsFile={self._image.known_hosts}", "StrictHostKeyChecking=yes"),
+            *("IdentitiesOnly=yes", "BatchMode=yes", "ConnectTimeout=20", "LogLevel=ERROR"),
+        ]
+        words = [word for option in options for word in ("-o", option)]
+        argv = ["ssh", "-F", "none", "-i", str(self._image.identity), *words, "-p", str(self.port), "root@127.0.0.1", command]
+        return subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+
+    def install_repository(self) -> None:
+        """This repository to /root/skiff, and pytest as this interpreter has it to /root/site."""
+        done = self.run("tar -xzf - -C /root", stdin=archive())
+        assert done.returncode == 0, done.stdout.decode()
+
+    def pytest(self, *arguments: str, timeout: float = 1800.0) -> subprocess.CompletedProcess[bytes]:
+        """The repository's tests inside; one that skips fails, as in CI."""
+        command = shlex.join(["python3", "-m", "pytest", "-q", *arguments])
+        return self.run(f"cd /root/skiff && CI=1 PYTHONPATH=/root/site PYTHONDONTWRITEBYTECODE=1 {command}", timeout=timeout)
+
+    def close(self) -> None:
+        """Its power is cut."""
+        self._process.kill()
+        self._process.wait()
+
+
+def free_port() -> int:
+    """One that nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def archive() -> bytes:
+    """What is in git's index, as it is in the working tree, and the test packages."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--", *SOURCES], cwd=REPOSITORY, capture_output=True, check=True).stdout
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
+        for name in listed.decode().split("\0"):
+            if name and (REPOSITORY / name).exists():
+                tar.add(REPOSITORY / name, f"skiff/{name}")
+        for package in TEST_PACKAGES:
+            for file in importlib.metadata.files(package) or ():
+                if file.suffix != ".pyc" and not file.parts[0].startswith(".."):
+                    tar.add(str(file.locate()), f"site/{file}")
+    return buffer.getvalue()
