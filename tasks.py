@@ -9,7 +9,7 @@ from typing import Any, Dict
 
 from invoke.collection import Collection
 
-from fleet.tasks import hosts, inventory, lab, project, runs
+from fleet.tasks import hosts, inventory, lab, project, runs, secrets
 
 TOP = (
     hosts.provision,
@@ -31,6 +31,13 @@ GROUPS: Dict[str, Dict[str, Any]] = {
         "schema": inventory.inventory_schema,
     },
     "runs": {"list": runs.runs_list, "show": runs.runs_show},
+    "secrets": {
+        "keygen": secrets.secrets_keygen,
+        "encrypt": secrets.secrets_encrypt,
+        "decrypt": secrets.secrets_decrypt,
+        "edit": secrets.secrets_edit,
+        "rekey": secrets.secrets_rekey,
+    },
     "lab": {"up": lab.lab_up, "down": lab.lab_down, "status": lab.lab_status, "ssh": lab.lab_ssh},
     "test": {"all": project.test, "long": project.long_tests},
 }

@@ -264,7 +264,10 @@ class User:
 
 @dataclass(frozen=True)
 class Command:
-    """A guarded command: skipped where `unless` exits 0 or `creates` exists; with `on_change`, run only after such a change."""
+    """A guarded command: skipped where `unless` exits 0 or `creates` exists; with `on_change`, run only after such a change.
+
+    `stdin` is what it reads; if that holds a secret, nothing that the command prints is shown.
+    """
 
     kind: ClassVar[str] = "command"
     name: str
@@ -273,6 +276,7 @@ class Command:
     creates: Optional[str] = None
     on_change: Tuple[str, ...] = ()
     timeout: float = 300.0
+    stdin: Optional[Content] = None
 
     @property
     def id(self) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping, Sequence
 
 from fleet.errors import UsageError
-from fleet.inventory import native, settings
+from fleet.inventory import native, references, settings
 from fleet.inventory.model import ALL
 from fleet.roles import defaults, loader
 from fleet.variables import TYPES, Variable
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 Schema = Dict[str, Any]
+REFERENCE: Schema = {"$ref": "#/$defs/secret"}
 
 CONNECTION: Mapping[str, Schema] = {
     "address": {
@@ -28,15 +29,19 @@ CONNECTION: Mapping[str, Schema] = {
     "known_hosts": {"type": "string", "minLength": 1, "description": "Host keys, instead of ~/.ssh/known_hosts."},
     "become": {"type": "boolean", "description": "Whether a user other than root becomes root by sudo (default: true)."},
     "connection": {"enum": list(settings.CONNECTIONS), "description": "local is this machine, without SSH."},
+    "ssh_password": {**REFERENCE, "description": "The login user's password, as a secret."},
+    "key_passphrase": {**REFERENCE, "description": "What opens identity_file, as a secret."},
+    "become_password": {**REFERENCE, "description": "sudo's password, as a secret."},
 }
 FORMS: Mapping[str, Schema] = {
     "string": {"type": "string"},
     "integer": {"type": "integer"},
     "boolean": {"type": "boolean"},
-    "strings": {"type": "array", "items": {"type": "string"}},
+    "strings": {"type": "array", "items": {"anyOf": [{"type": "string"}, REFERENCE]}},
     "mapping": {"type": "object"},
+    "secret": {"anyOf": [REFERENCE, {"type": "string", "minLength": 1}, {"type": "null"}]},
 }
-STRINGS = FORMS["strings"]
+STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
 
 
 def generate(out: str, role_path: str, report: Callable[[str], None]) -> None:
@@ -68,10 +73,59 @@ def schemas(declared: Mapping[str, Variable]) -> Dict[str, Schema]:
     """Every schema by the name of what it describes."""
     return {
         "hosts": hosts(declared),
-        "group_vars": titled("Settings of a group, or of all hosts", of_settings(declared, of_host=False)),
-        "host_vars": titled("Settings of a host", of_settings(declared, of_host=True)),
-        "defaults": of_defaults(),
+        "group_vars": titled("Settings of a group, or of all hosts", with_secret(of_settings(declared, of_host=False))),
+        "host_vars": titled("Settings of a host", with_secret(of_settings(declared, of_host=True))),
+        "defaults": with_secret(of_defaults()),
+        "lab": titled("The virtual machines of the Vagrantfile", of_lab()),
     }
+
+
+def with_secret(schema: Schema) -> Schema:
+    """A document in which secrets may stand."""
+    return {**schema, "$defs": {"secret": of_secret()}}
+
+
+def of_secret() -> Schema:
+    """The one form of a secret."""
+    words = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
+    armoured = {"type": "string", "pattern": r"^\s*-----BEGIN AGE ENCRYPTED FILE-----"}
+    seconds = {"type": "integer", "minimum": 1, "maximum": references.LONGEST_TIMEOUT}
+    forms: Sequence[Schema] = (
+        {"age": {**armoured, "description": "A text that ./inv secrets.encrypt made."}},
+        {"env": {"type": "string", "pattern": ecma(references.NAME.pattern), "description": "A variable of the environment."}},
+        {
+            "command": {**words, "description": "A program of this machine and its words; what it prints is the secret."},
+            "timeout": {**seconds, "description": f"Seconds that it may take (default: {references.TIMEOUT})."},
+        },
+    )
+    sources = [
+        {"type": "object", "properties": form, "required": [next(iter(form))], "additionalProperties": False} for form in forms
+    ]
+    return {
+        "type": "object",
+        "properties": {references.KEY: {"anyOf": sources, "description": "Where the value comes from."}},
+        "required": [references.KEY],
+        "additionalProperties": False,
+    }
+
+
+def of_lab() -> Schema:
+    """inventory/lab.yml."""
+    word: Schema = {"type": "string", "minLength": 1}
+    keys: Dict[str, Schema] = {
+        "name": {**word, "description": "The machine's name."},
+        "box": {**word, "description": "The Vagrant box."},
+        "box_url": {**word, "description": "Where the box is, if no catalogue has it."},
+        "address": {**word, "description": "Its address on the private network."},
+    }
+    size: Dict[str, Schema] = {
+        "memory": {"type": "integer", "minimum": 1, "description": "MiB of a machine."},
+        "cpus": {"type": "integer", "minimum": 1, "description": "Processors of a machine."},
+    }
+    needed = ["name", "box", "address"]
+    machine = {"type": "object", "properties": {**keys, **size}, "required": needed, "additionalProperties": False}
+    members: Dict[str, Schema] = {**size, "machines": {"type": "array", "items": machine}}
+    return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
 
 
 def titled(title: str, schema: Schema) -> Schema:
@@ -100,6 +154,7 @@ def hosts(declared: Mapping[str, Variable]) -> Schema:
     return {
         **titled("Skiff's inventory", mapping({name: members[name] for name in native.TOP})),
         "$defs": {
+            "secret": of_secret(),
             "settings": of_settings(declared, of_host=False),
             "host": of_settings(declared, of_host=True),
             "hosts": all_hosts,
@@ -112,7 +167,7 @@ def hosts(declared: Mapping[str, Variable]) -> Schema:
 def of_defaults() -> Schema:
     """A role's defaults.yml."""
     keys: Dict[str, Schema] = {
-        "type": {"enum": list(TYPES), "description": "strings is a list of strings."},
+        "type": {"enum": list(TYPES), "description": "strings is a list of strings; secret a text that nothing shows."},
         "default": {"description": "The value where no inventory sets one."},
         "choices": {**STRINGS, "description": "What a string may be."},
         "help": {"type": "string", "description": "What the variable is for, in a sentence."},

@@ -9,7 +9,7 @@ from fleet.agent.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO, Optional, Sequence
+    from typing import IO, Iterable, Optional, Sequence
 
 MISSING = 127
 TIMED_OUT = 124
@@ -50,15 +50,17 @@ def which(name: str) -> "Optional[str]":
     return None
 
 
-def run(argv: "Sequence[str]", timeout: "Optional[float]" = None, log: "Optional[str]" = None) -> Finished:
-    """Run a program to its end in a session of its own.
+def run(
+    argv: "Sequence[str]", timeout: "Optional[float]" = None, log: "Optional[str]" = None, given: "Iterable[bytes]" = ()
+) -> Finished:
+    """Run a program to its end in a session of its own, with `given` to read.
 
     Its output goes to a file (`log`, or an unnamed one), not a pipe: what it leaves running holds nobody up, and a
     transaction whose agent was killed does not die of a broken pipe.
     """
-    with _scratch() if log is None else open(log, "w+b") as out, _scratch() as err:
+    with _scratch() if log is None else open(log, "w+b") as out, _scratch() as err, _stdin(given) as text:
         try:
-            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+            child = subprocess.Popen(argv, stdin=text, stdout=out, stderr=err, start_new_session=True)
         except OSError as error:
             return Finished(argv, MISSING, "", "{}: {}".format(argv[0], error.strerror))
         try:
@@ -68,6 +70,16 @@ def run(argv: "Sequence[str]", timeout: "Optional[float]" = None, log: "Optional
             child.wait()
             status = TIMED_OUT
         return Finished(argv, status, _text(out), _text(err))
+
+
+def _stdin(given: "Iterable[bytes]") -> "IO[bytes]":
+    if not given:
+        return open(os.devnull, "rb")
+    stream = _scratch()
+    for chunk in given:
+        stream.write(chunk)
+    stream.seek(0)
+    return stream
 
 
 def _scratch() -> "IO[bytes]":

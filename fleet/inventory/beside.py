@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, List
 
-from fleet.inventory.document import Entry, parse, read, shown, suggestion
+from fleet.inventory.document import VAULT_CURE, Entry, parse, read, shown, suggestion
 from fleet.inventory.gathered import Gathered
 from fleet.inventory.model import ALL
 from fleet.inventory.native import settings_of
@@ -66,8 +66,8 @@ def variables(gathered: Gathered, path: Path, foreign: bool, of_host: bool) -> D
         text = read(file)
         if text.startswith(VAULT):
             if not foreign:
-                Entry(None, file, 1, "").refuse("is encrypted by ansible-vault", "Skiff reads no vault")
-            gathered.warnings.append(f"{shown(file)}: is encrypted by ansible-vault and not read")
+                Entry(None, file, 1, "").refuse("is encrypted by ansible-vault", VAULT_CURE)
+            gathered.warnings.append(f"{shown(file)}: is encrypted by ansible-vault and not read; {VAULT_CURE}")
             continue
         document = parse(text, file)
         if foreign:

@@ -16,6 +16,7 @@ from fleet.inventory.references import reference
 DEEPEST = 40
 MOST = 300_000
 LONGEST = 60
+VAULT_CURE = "Skiff reads no vault: decrypt it with ansible-vault, then ./inv secrets.encrypt (docs/guides/secrets.md)"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Entry:
     def refuse_unreadable(self) -> None:
         """Refuses what only Ansible could read: a vaulted value, a template in an Ansible inventory."""
         if isinstance(self.value, nodes.Vaulted):
-            self.refuse("is encrypted by ansible-vault", "Skiff reads no vault: set the value elsewhere, for instance by --set")
+            self.refuse("is encrypted by ansible-vault", VAULT_CURE)
         if self.foreign and isinstance(self.value, str) and ("{{" in self.value or "{%" in self.value):
             self.refuse("is a template", "Skiff evaluates no template of an inventory: write the value itself")
         for entry in self.value.values() if isinstance(self.value, dict) else self.value if isinstance(self.value, list) else ():

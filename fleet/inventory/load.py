@@ -16,7 +16,7 @@ from fleet.errors import UsageError
 from fleet.inventory.ansible.ini import IniReader
 from fleet.inventory.ansible.tree import EXPORT, read_tree
 from fleet.inventory.beside import ENDINGS, VAULT, read_beside
-from fleet.inventory.document import Entry, parse, read
+from fleet.inventory.document import VAULT_CURE, Entry, parse, read
 from fleet.inventory.gathered import Gathered
 from fleet.inventory.model import Inventory
 from fleet.inventory.native import TOP, read_native
@@ -45,7 +45,7 @@ def read_one(gathered: Gathered, path: Path) -> bool:
     text = read(path)
     at = Entry(None, path, 1, "")
     if text.startswith(VAULT):
-        at.refuse("is encrypted by ansible-vault", "Skiff reads no vault")
+        at.refuse("is encrypted by ansible-vault", VAULT_CURE)
     if text.startswith("#!"):
         at.refuse("is a program, and Skiff runs no inventory", EXPORT.format(file=path))
     document = yaml_of(text, path)

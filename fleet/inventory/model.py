@@ -10,6 +10,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 from fleet.inventory import settings
 from fleet.inventory.document import Entry, suggestion
 from fleet.inventory.settings import Settings
+from fleet.secret import Reference
 
 ALL = "all"
 
@@ -18,7 +19,7 @@ ALL = "all"
 class Host:
     """One host, settled: how to reach it, and its variables with the place where each was set.
 
-    `address` and what is None is looked up in ~/.ssh/config by `address`.
+    `address` and what is None is looked up in ~/.ssh/config by `address`. Its passwords are fetched when they are needed.
     """
 
     name: str
@@ -29,6 +30,9 @@ class Host:
     known_hosts: Optional[Path] = None
     become: Optional[bool] = None
     connection: str = "ssh"
+    ssh_password: Optional[Reference] = None
+    key_passphrase: Optional[Reference] = None
+    become_password: Optional[Reference] = None
     variables: Mapping[str, Entry] = field(default_factory=dict)
 
     @property
@@ -157,7 +161,7 @@ def settle(name: str, merged: Settings, extra: Settings) -> Host:
     given, variables = settings.split(merged)
     over, more = settings.split(extra)
     connection, variables = {**given, **over}, {**variables, **more}
-    values = {key: entry.value for key, entry in connection.items()}
+    values = {key: entry.plain() for key, entry in connection.items()}
     return Host(
         name=name,
         address=values.get("address", name),
@@ -167,5 +171,8 @@ def settle(name: str, merged: Settings, extra: Settings) -> Host:
         known_hosts=settings.path_of(connection["known_hosts"]) if "known_hosts" in connection else None,
         become=values.get("become"),
         connection=values.get("connection", "ssh"),
+        ssh_password=values.get("ssh_password"),
+        key_passphrase=values.get("key_passphrase"),
+        become_password=values.get("become_password"),
         variables=variables,
     )

@@ -9,8 +9,10 @@ from typing import Dict, Mapping, Tuple
 
 from fleet.inventory.ansible import variables
 from fleet.inventory.document import Entry, kind
+from fleet.inventory.references import FORMS, reference
 
-CONNECTION_KEYS = ("address", "port", "user", "identity_file", "known_hosts", "become", "connection")
+SECRET_KEYS = ("ssh_password", "key_passphrase", "become_password")
+CONNECTION_KEYS = ("address", "port", "user", "identity_file", "known_hosts", "become", "connection", *SECRET_KEYS)
 CONNECTIONS = ("ssh", "local")
 NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -67,6 +69,10 @@ def check_connection(name: str, entry: Entry) -> None:
     elif name == "become":
         if not isinstance(entry.value, bool):
             entry.refuse(f"should be true or false, not {kind(entry.value)}")
+    elif name in SECRET_KEYS:
+        # Its value is not told: it may be the password.
+        if reference(entry) is None:
+            entry.refuse("should be a secret, and never stand in a file or an argument in clear", FORMS)
     elif entry.value not in CONNECTIONS:
         entry.refuse(f"should be one of {', '.join(CONNECTIONS)}, not {kind(entry.value)}")
 

@@ -89,17 +89,19 @@ class Compiler:
         self.resources.append(wire)
 
     def _mark(self, role: str, resource: Resource, wire: Wire) -> None:
-        """Says in a file's wire form what of it is secret.
+        """Says in a resource's wire form what of it is secret.
 
         Raises:
-            UsageError: others than its owner could read it.
+            UsageError: it is a file that others than its owner could read.
         """
         if isinstance(resource, JsonFile):
             wire["secrets"] = [list(path) for path in self._taint.paths(resource.values)]
-            secret = bool(wire["secrets"])
+            secret = wire["secret"] = bool(wire["secrets"])
         elif isinstance(resource, File):
             secret = wire["secret"] = resource.secret or (wire["content"] or {}).get("sha256") in self.secret_contents
         else:
+            if isinstance(resource, Command):
+                wire["secret"] = (wire["stdin"] or {}).get("sha256") in self.secret_contents
             return
         if secret and not resource.shared and int(resource.mode, 8) & 0o077:
             raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import traceback
 from pathlib import Path
@@ -20,7 +21,7 @@ def environment(directory: Path) -> Environment:
     import jinja2
 
     # What is rendered is a configuration file: escaping for HTML would break it.
-    return jinja2.Environment(
+    found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(directory)),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
@@ -28,6 +29,8 @@ def environment(directory: Path) -> Environment:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 # see above
     )
+    found.filters["b64encode"] = lambda text: base64.b64encode(str(text).encode()).decode()
+    return found
 
 
 def render(directory: Path, template: str, variables: Mapping[str, object]) -> bytes:

@@ -106,10 +106,14 @@ class HostRun:
         channel = transport.open(started.command)
         try:
             # While it waits for another run's lock, the agent says nothing.
-            password, silence = self._job.become_password, self._job.silence + self._job.lock_timeout
+            password, silence = self._become_password(), self._job.silence + self._job.lock_timeout
             self._converse(Session(channel, started, password, deadline, silence, self._stopping.is_set))
         finally:
             channel.close()
+
+    def _become_password(self) -> Optional[str]:
+        own = self._host.become_password
+        return self._job.fetch(own).reveal() if own is not None else self._job.become_password
 
     def _converse(self, session: Session) -> None:
         raw = session.hello(self._install)["facts"]

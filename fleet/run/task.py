@@ -82,7 +82,7 @@ def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ..
         lock_timeout=int(options.lock_timeout),
         become_password=secret("SKIFF_BECOME_PASSWORD", options.ask_become_pass, "sudo password: "),
     )
-    connector = Connector(secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy)
+    connector = Connector(secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy, job.fetch)
     return execute(task, job, hosts, connector, options, quiet=bool(questions) or mode == FACTS)
 
 

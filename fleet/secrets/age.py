@@ -79,6 +79,55 @@ def recipient(text: str) -> Any:
         ) from error
 
 
+def own_recipients(path: Path) -> List[Any]:
+    """Whom the identities in a file stand for.
+
+    Raises:
+        UsageError: the file holds none, or an SSH key whose public half is not beside it.
+    """
+    found = identities(path)
+    if isinstance(found[0], pyrage.x25519.Identity):
+        return [one.to_public() for one in found]
+    return recipients_in(path.with_name(f"{path.name}.pub"))
+
+
+def recipients_in(path: Path) -> List[Any]:
+    """Whom a file names, a line each; comments begin with #.
+
+    Raises:
+        UsageError: it cannot be read, names nobody, or a line is no recipient.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'is no text'}") from error
+    found = [recipient(line) for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise UsageError(f"{path}: names no recipient", resolution="a line each: age1..., ssh-ed25519 ... or ssh-rsa ...")
+    return found
+
+
+def keygen(path: Path) -> str:
+    """Makes an identity in a new file that is its owner's alone; its public half.
+
+    Raises:
+        UsageError: there is a file, or it cannot be written.
+    """
+    identity = pyrage.x25519.Identity.generate()
+    public = str(identity.to_public())
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(f"# public key: {public}\n{identity}\n")
+    except FileExistsError as error:
+        cure = f"what was encrypted for it would be lost: --out or {VARIABLE} names another file"
+        raise UsageError(f"{path}: is there already, and is not replaced", resolution=cure) from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+    return public
+
+
 def encrypt(text: str, recipients: Sequence[Any]) -> str:
     """The armoured form of a text."""
     return str(pyrage.encrypt(text.encode(), list(recipients), armored=True).decode())

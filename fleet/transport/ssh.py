@@ -38,9 +38,10 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 @dataclass(frozen=True)
 class Login:
-    """How to authenticate and how long to wait. `password` also opens an encrypted key."""
+    """How to authenticate and how long to wait. `password` also opens an encrypted key, if there is no `passphrase`."""
 
     password: Optional[str] = field(default=None, repr=False)
+    passphrase: Optional[str] = field(default=None, repr=False)
     connect_timeout: int = CONNECT_TIMEOUT
     banner_timeout: int = 20
     auth_timeout: int = 30
@@ -206,6 +207,8 @@ class SshTransport:
             options["key_filename"] = [str(self._host.identity_file)]
         if self._login.password is not None:
             options["password"] = self._login.password
+        if self._login.passphrase is not None:
+            options["passphrase"] = self._login.passphrase
         return options
 
     def _shown_by(self, error: paramiko.BadHostKeyException) -> str:

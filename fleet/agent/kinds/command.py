@@ -24,12 +24,17 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
         return None
     if want["unless"] and process.run(want["unless"], SLOWEST_GUARD).status == 0:
         return None
-    return Change("run", "run {}{}".format(" ".join(want["argv"]), because))
+    change = Change("run", "run {}{}".format(" ".join(want["argv"]), because))
+    change.contents = [want["stdin"]] if want["stdin"] else []
+    return change
 
 
-def apply(want: "Dict[str, Any]", _change: Change, _host: "Host") -> None:
+def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     """Run it."""
-    done = process.run(want["argv"], want["timeout"])
+    given = host.contents.chunks(want["stdin"]) if want["stdin"] else ()
+    done = process.run(want["argv"], want["timeout"], given=given)
+    if want["secret"]:
+        done = process.Finished(done.argv, done.status, "", "what it said is not shown: it was given a secret")
     if done.status == process.TIMED_OUT:
         raise done.failure("{} did not end within {:g} seconds".format(want["name"], want["timeout"]))
     if done.status != 0:

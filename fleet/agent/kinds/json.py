@@ -79,8 +79,8 @@ def _document(want: "Dict[str, Any]", text: bytes, old: "Dict[str, Any]", new: "
     indent = len(found.group(1).replace(b"\t", b"    ")) if found else 2
     data = text if new == old and text.strip() else _dumped(new, indent)
     shown = masked(old, old, want["secrets"]), masked(new, old if text.strip() else MISSING, want["secrets"])
-    fields = ("mode", "owner", "group", "backup", "validate")
-    document = Document(want["path"], data=data, secret=bool(want["secrets"]), **{name: want[name] for name in fields})
+    fields = ("mode", "owner", "group", "backup", "secret", "validate")
+    document = Document(want["path"], data=data, **{name: want[name] for name in fields})
     if shown != (old, new):
         document.shown = _dumped(shown[0], indent) if text.strip() else None, _dumped(shown[1], indent)
     return document

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
 from fleet.inventory.document import Entry, kind
+from fleet.inventory.references import reference
 
 # Of two names for one thing the later wins, as in Ansible.
 FOLLOWED = {
@@ -21,14 +22,22 @@ FOLLOWED = {
     "ansible_ssh_private_key_file": "identity_file",
     "ansible_become": "become",
     "ansible_connection": "connection",
+    "ansible_password": "ssh_password",
+    "ansible_ssh_pass": "ssh_password",
+    "ansible_ssh_password": "ssh_password",
+    "ansible_private_key_passphrase": "key_passphrase",
+    "ansible_ssh_private_key_passphrase": "key_passphrase",
+    "ansible_become_pass": "become_password",
+    "ansible_become_password": "become_password",
 }
+# Followed if they hold a secret in Skiff's form; in clear or in a vault they are passed over with a word.
+PASSWORDS = {"ssh_password", "key_passphrase", "become_password"}
 CONNECTIONS = {"ssh": "ssh", "smart": "ssh", "paramiko": "ssh", "paramiko_ssh": "ssh", "local": "local"}
 YES, NO = ("yes", "true", "on", "y", "t", "1"), ("no", "false", "off", "n", "f", "0")
 ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 REDIRECTING = re.compile(
     r"(?:-o)?\s*(?P<name>(?i:proxyjump|proxycommand|hostname|port|user|bindaddress|bindinterface)\b|(?<!-o)-[JWlpbB])"
 )
-PASSWORDS = re.compile(r"ansible_(ssh_|become_|sudo_|su_)?pass(word)?\Z|ansible_ssh_private_key_passphrase\Z")
 CONFIG = "write it into ~/.ssh/config, which Skiff reads"
 AGREEING = {
     "ansible_become_method": "sudo",
@@ -46,10 +55,17 @@ def connection(settings: Mapping[str, Entry]) -> Dict[str, Entry]:
     """
     found = {}
     for name, ours in FOLLOWED.items():
-        if name in settings and settings[name].foreign and settings[name].value is not None:
+        if name in settings and is_followed(name, settings[name]):
             settings[name].refuse_unreadable()
             found[ours] = replace(settings[name], value=translated(ours, settings[name]))
     return found
+
+
+def is_followed(name: str, entry: Entry) -> bool:
+    """Whether a variable is one that Skiff takes up."""
+    if name not in FOLLOWED or not entry.foreign or entry.value is None:
+        return False
+    return FOLLOWED[name] not in PASSWORDS or reference(entry) is not None
 
 
 def translated(name: str, entry: Entry) -> Any:
@@ -96,11 +112,11 @@ def warnings(entries: Iterable[Tuple[str, Entry]]) -> List[str]:
     """A sentence for each of Ansible's own variables that Skiff does not follow."""
     found: Dict[str, List[Entry]] = {}
     for name, entry in entries:
-        if entry.foreign and name.startswith("ansible_") and name not in FOLLOWED:
+        if entry.foreign and name.startswith("ansible_") and not is_followed(name, entry) and entry.value is not None:
             if name in AGREEING and AGREEING[name] in (None, entry.value):
                 continue
             found.setdefault(name, []).append(entry)
-    return [f"{places[0].place}: is not followed{times(len(places))}; {reason(name)}" for name, places in found.items()]
+    return [f"{places[0].place}: is not followed{times(len(places))}; {why(name)}" for name, places in found.items()]
 
 
 def times(count: int) -> str:
@@ -108,10 +124,10 @@ def times(count: int) -> str:
     return f" (nor in {count - 1} more place{'s' if count > 2 else ''})" if count > 1 else ""
 
 
-def reason(name: str) -> str:
+def why(name: str) -> str:
     """What Skiff does instead of following a variable."""
-    if PASSWORDS.match(name):
-        return "passwords are asked for (--ask-pass, --ask-become-pass) or come from the environment"
+    if FOLLOWED.get(name) in PASSWORDS:
+        return "write it {secret: ...} (docs/guides/secrets.md), or have it asked for (--ask-pass, --ask-become-pass)"
     if name in ARGUMENTS:
         return CONFIG
     if name == "ansible_python_interpreter":

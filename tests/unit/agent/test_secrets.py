@@ -13,7 +13,9 @@ import pytest
 
 from fleet.agent.masked import MISSING, masked
 from fleet.agent.redaction import Redaction
+from fleet.content import Content
 from fleet.resources import Command, JsonFile
+from fleet.secret import Secret
 from tests.unit.agent.driver import Session
 from tests.unit.agent.wanted import wire
 
@@ -67,6 +69,21 @@ def test_no_message_and_no_record_tells_what_programs_print(session: Session, tm
         assert "canary" not in text
         assert base64.b64encode(CANARY.encode()).decode()[:12] not in text
     assert "(secret)" in kept
+
+
+def test_a_command_reads_what_it_is_given(session: Session, root: Path) -> None:
+    stdin = Content.of(b"x" * (2 << 20) + b"end\n")
+    session.apply([wire(Command("keep", ("sh", "-c", f"cat > {root}/got"), stdin=stdin))])
+    assert (root / "got").read_bytes() == b"x" * (2 << 20) + b"end\n"
+
+
+def test_nothing_is_shown_of_a_command_that_was_given_a_secret(session: Session, tmp_path: Path) -> None:
+    echo = Command("login", ("sh", "-c", "rev; exit 1"), stdin=Content.of(Secret(CANARY)))
+    exchange = session.run("apply", [wire(echo)], secrets=[CANARY])
+    assert exchange.one("result")["error"]["details"].endswith("what it said is not shown: it was given a secret")
+    for text in (str(exchange.messages), (session.home / "last-run.json").read_text(), session.stderr):
+        assert "canary" not in text
+        assert CANARY[::-1][:6] not in text
 
 
 ROWS: List[Any] = [

@@ -18,11 +18,15 @@ def wire(
     """A resource as `desired` carries it; its content, if any, rides along under `_content` for the driver."""
     fields: Dict[str, Any] = {field.name: getattr(resource, field.name) for field in dataclasses.fields(resource)}
     fields = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
-    content: Union[Content, None] = fields.get("content")
+    place = "stdin" if isinstance(resource, Command) else "content"
+    content: Union[Content, None] = fields.get(place)
     if content is not None:
-        fields["content"] = {"sha256": content.sha256, "size": content.size}
+        fields[place] = {"sha256": content.sha256, "size": content.size}
+    if isinstance(resource, Command):
+        fields["secret"] = content is not None and content.secret
     fields.update(kind=resource.kind, id=resource.id, role=role, handler=listens is not None, _content=content)
     if isinstance(resource, JsonFile):
+        fields["secret"] = bool(secrets)
         fields["secrets"] = [list(path) for path in secrets]
     if listens is not None:
         fields["listens"] = list(listens)

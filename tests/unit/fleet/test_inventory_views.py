@@ -158,7 +158,7 @@ def test_warnings_go_to_standard_error(tmp_path: Path, capsys: pytest.CaptureFix
     inventories.show("list", "all", str(tmp_path), json=False)
     told = capsys.readouterr()
     assert told.out == "h  h  ungrouped\n"
-    assert "hosts:1: ansible_password: is not followed; passwords are asked for" in told.err
+    assert "hosts:1: ansible_password: is not followed; write it {secret: ...}" in told.err
     assert "hunter2" not in told.err
 
 

@@ -53,6 +53,7 @@ KEYWORDS: Dict[str, Any] = {
     "type": lambda value, rule, form, whole: any(is_of(value, name) for name in ([rule] if isinstance(rule, str) else rule)),
     "enum": lambda value, rule, form, whole: value in rule,
     "const": lambda value, rule, form, whole: value == rule,
+    "minItems": lambda value, rule, form, whole: not isinstance(value, list) or len(value) >= rule,
     "minLength": lambda value, rule, form, whole: not isinstance(value, str) or len(value) >= rule,
     "minimum": lambda value, rule, form, whole: not is_of(value, "integer") or value >= rule,
     "maximum": lambda value, rule, form, whole: not is_of(value, "integer") or value <= rule,
@@ -84,7 +85,8 @@ def documented() -> Iterator[str]:
     )
     yield re.sub(r"(?m)^# ?", "", commented)
     guide = (ROOT / "docs" / "guides" / "inventory.md").read_text(encoding="utf-8")
-    yield from re.findall(r"```yaml\n((?:#[^\n]*\n)*(?:vars|hosts|groups):.*?)```", guide, re.DOTALL)
+    secrets = (ROOT / "docs" / "guides" / "secrets.md").read_text(encoding="utf-8")
+    yield from re.findall(r"```yaml\n((?:#[^\n]*\n)*(?:vars|hosts|groups):.*?)```", guide + secrets, re.DOTALL)
 
 
 @pytest.mark.parametrize("text", list(documented()))
@@ -95,6 +97,10 @@ def test_the_documented_inventories_fit(text: str) -> None:
 def test_the_documented_inventories_are_examples_of_every_part() -> None:
     found = [set(yaml.safe_load(text) or ()) for text in documented()]
     assert found[1] == found[2] == {"vars", "hosts", "groups"}
+
+
+def test_the_lab_s_machines_fit() -> None:
+    assert told("lab", (ROOT / "inventory" / "lab.yml").read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("role", ORDER)
@@ -113,15 +119,25 @@ def test_every_roles_defaults_fit(role: str) -> None:
         ("hosts", "hosts: {all: }", ".hosts: propertyNames"),
         ("hosts", "vars: {address: 10.0.0.1}", ".vars: additionalProperties"),
         ("hosts", "vars: {firewalld: open}", ".vars.firewalld: enum"),
-        ("hosts", "vars: {extra_packages: [1]}", ".vars.extra_packages[0]: type"),
+        ("hosts", "vars: {extra_packages: [1]}", ".vars.extra_packages[0]: anyOf"),
         ("hosts", "groups: {all: {}}", ".groups: propertyNames"),
         ("hosts", "groups: {'a b': {}}", ".groups: propertyNames"),
         ("hosts", "groups: {g: {hosts: a}}", ".groups.g.hosts: anyOf"),
         ("hosts", "groups: {g: {children: {a: }}}", ".groups.g.children: type"),
         ("group_vars", "address: 10.0.0.1", ": additionalProperties"),
         ("host_vars", "connection: telnet", ".connection: enum"),
+        ("host_vars", "ssh_password: hunter2", ".ssh_password: type"),
+        ("host_vars", "become_password: {secret: {env: a b}}", ".become_password.secret: anyOf"),
+        ("host_vars", "become_password: {secret: {age: hunter2}}", ".become_password.secret: anyOf"),
+        ("host_vars", "become_password: {secret: {command: []}}", ".become_password.secret: anyOf"),
+        ("host_vars", "become_password: {secret: {env: A, timeout: 3}}", ".become_password.secret: anyOf"),
+        ("host_vars", "become_password: {secret: {env: A}, more: 1}", ".become_password: additionalProperties"),
+        ("host_vars", "extra_packages: [{secret: {enw: A}}]", ".extra_packages[0]: anyOf"),
+        ("defaults", "x: {type: secret, default: 1, help: h}", ".x.default: anyOf"),
+        ("lab", "{memory: 1, cpus: 1, machines: [{name: a, box: b}]}", ".machines[0]: required"),
+        ("lab", "{memory: 1, cpus: 1, machines: [], provider: x}", ": additionalProperties"),
         ("defaults", "x: {type: string, default: 1, help: h}", ".x.default: type"),
-        ("defaults", "x: {type: strings, default: [1], help: h}", ".x.default[0]: type"),
+        ("defaults", "x: {type: strings, default: [1], help: h}", ".x.default[0]: anyOf"),
         ("defaults", "x: {type: text, default: '', help: h}", ".x.type: enum"),
         ("defaults", "x: {type: string, default: ''}", ".x: required"),
         ("defaults", "port: {type: integer, default: 1, help: h}", ": propertyNames"),
@@ -139,6 +155,10 @@ def test_what_the_suite_refuses_an_editor_marks(name: str, text: str, fault: str
         ("hosts", "hosts: {fd00::5: }\ngroups: {g: {hosts: {a: {address: x}}}, h: }"),
         ("host_vars", "{address: a, port: 22, become: false, sysctls: {a: '1'}}"),
         ("group_vars", "user: me"),
+        ("group_vars", "{ssh_password: {secret: {env: A}}, extra_packages: [a, {secret: {command: [b, c], timeout: 5}}]}"),
+        ("host_vars", "key_passphrase:\n  secret:\n    age: |\n      -----BEGIN AGE ENCRYPTED FILE-----\n"),
+        ("defaults", "x: {type: secret, default: null, help: h}"),
+        ("defaults", "x: {type: secret, default: {secret: {env: A}}, help: h}"),
     ],
 )
 def test_what_the_suite_reads_fits(name: str, text: str) -> None:
@@ -154,10 +174,10 @@ def test_every_connection_setting_and_variable_is_described() -> None:
 def test_files_are_written_and_their_names_told(tmp_path: Path) -> None:
     said: List[str] = []
     schema.generate(str(tmp_path / "out"), "", said.append)
-    names = ["hosts", "group_vars", "host_vars", "defaults"]
+    names = ["hosts", "group_vars", "host_vars", "defaults", "lab"]
     assert said == [str(tmp_path / "out" / f"{name}.schema.json") for name in names]
     assert json.loads((tmp_path / "out" / "hosts.schema.json").read_text(encoding="utf-8")) == SCHEMAS["hosts"]
-    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert len(list((tmp_path / "out").iterdir())) == 5
 
 
 def test_a_role_of_ones_own_is_described_too(tmp_path: Path) -> None:

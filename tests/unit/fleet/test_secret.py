@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any, List
 
@@ -69,13 +70,16 @@ def test_a_secret_is_fetched_when_it_is_read() -> None:
 
 
 def test_a_template_that_is_given_a_secret_makes_a_secret_file(tmp_path: Path) -> None:
-    (tmp_path / "x.j2").write_text("password={{ password }} base64={{ 'x' ~ password }}\n")
+    (tmp_path / "x.j2").write_text("password={{ password }} base64={{ ('x' ~ password) | b64encode }}\n")
     made = compiler()
     made.add_role("r", tmp_path, [Template("/etc/x", "x.j2", {"password": SECRET}, mode="0600")], [])
     (wire,) = made.resources
     assert wire["secret"] is True
     assert made.secret_contents == {wire["content"]["sha256"]}
-    assert made.contents[wire["content"]["sha256"]].source == f"password={CANARY} base64=x{CANARY}\n".encode()
+    assert (
+        made.contents[wire["content"]["sha256"]].source
+        == f"password={CANARY} base64=".encode() + base64.b64encode(b"x" + CANARY.encode()) + b"\n"
+    )
     assert CANARY not in str(wire)
 
 
@@ -136,6 +140,18 @@ def test_a_secret_is_refused_where_the_host_would_show_it(item: Any, message: st
     with pytest.raises(UsageError, match=f"^role r: {message} holds a secret, which others on the host could see there") as caught:
         compiler().add_role("r", Path(), [] if isinstance(item, Probe) else [item], [item] if isinstance(item, Probe) else [])
     assert CANARY not in str(caught.value)
+
+
+def test_a_command_is_given_one_to_read() -> None:
+    made = compiler()
+    commands = [
+        Command("a", ("cat",), stdin=Content.of(SECRET)),
+        Command("b", ("cat",), stdin=Content.of(b"x")),
+        Command("c", ("cat",)),
+    ]
+    made.add_role("r", Path(), commands, [])
+    assert [wire["secret"] for wire in made.resources] == [True, False, False]
+    assert CANARY not in str(made.resources)
 
 
 def test_a_template_s_error_quotes_no_value(tmp_path: Path) -> None:

@@ -43,9 +43,10 @@ TASKS: Dict[str, object] = dict(every_task())
 def test_every_task_is_there() -> None:
     lab, test = {"lab.up", "lab.down", "lab.status", "lab.ssh"}, {"test.all", "test.long"}
     inventory = {"inventory.list", "inventory.graph", "inventory.show", "inventory.schema"}
+    secrets = {f"secrets.{name}" for name in ("keygen", "encrypt", "decrypt", "edit", "rekey")}
     runs = {"runs.list", "runs.show", "report"}
     alone = {"provision", "plan", "verify", "facts", "version", "info", "bundle", "demo", "lint"}
-    assert set(TASKS) == alone | inventory | lab | runs | test
+    assert set(TASKS) == alone | inventory | lab | runs | secrets | test
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -270,7 +270,7 @@ def test_a_host_that_accepts_and_says_nothing_is_waited_for_once(limits: Dict[st
     silent = socket.create_server(("127.0.0.1", 0))
     waits: List[float] = []
     host = Host("h", "127.0.0.1", port=silent.getsockname()[1], user="me")
-    login = Login("secret", **limits)
+    login = Login("secret", None, **limits)
 
     def wait(seconds: float) -> bool:
         waits.append(seconds)
