@@ -2,6 +2,8 @@
 
 creating --> created --> running --> stopped
                 `-----------------------^
+
+Created and running may be paused and go on; that is told by the cgroup, nobody writes it down.
 """
 
 from __future__ import annotations
@@ -15,11 +17,16 @@ if TYPE_CHECKING:
 CREATING: Status = "creating"
 CREATED: Status = "created"
 RUNNING: Status = "running"
+PAUSED: Status = "paused"
 STOPPED: Status = "stopped"
 
 ALLOWED = {
     "start": (CREATED,),
-    "kill": (CREATED, RUNNING),
+    "kill": (CREATED, RUNNING, PAUSED),
+    "pause": (CREATED, RUNNING),
+    "resume": (PAUSED,),
+    "update": (CREATED, RUNNING, PAUSED),
+    "watch": (CREATED, RUNNING, PAUSED),
     "delete": (CREATED, STOPPED),
 }
 
@@ -30,6 +37,12 @@ def require(operation: str, identity: str, status: str) -> None:
         return
     if operation == "kill":
         raise Conflict(f"container not running: {identity} is {status}")
+    if operation == "pause":
+        raise Conflict(f"container not running or created: {identity} is {status}")
+    if operation == "resume":
+        raise Conflict(f"container not paused: {identity} is {status}")
+    if operation in ("update", "watch"):
+        raise Conflict(f"container {identity} is not running: it is {status}")
     if operation == "delete":
         raise Conflict(f"cannot delete container {identity} that is not stopped: {status}")
     raise Conflict(

@@ -11,7 +11,8 @@ import fcntl
 import json
 import os
 
-from skiff.errors import Conflict, InvalidInput, NotFound
+from skiff.cgroup.manager import open_manager
+from skiff.errors import Conflict, InvalidInput, NotFound, SkiffError
 from skiff.linux import processes
 from skiff.oci import clock, status
 
@@ -63,6 +64,8 @@ class Store:
             raise NotFound(f"container does not exist: {identity}") from None
         if state["started"] is None or processes.start_time(state["pid"]) != state["started"]:
             state["status"] = status.STOPPED
+        elif is_paused(state["cgroup"]):
+            state["status"] = status.PAUSED
         return state
 
     def identities(self) -> list[str]:
@@ -92,6 +95,13 @@ class Store:
             for name in os.listdir(directory):
                 os.unlink(f"{directory}/{name}")
             os.rmdir(directory)
+
+
+def is_paused(cgroup: str) -> bool:
+    """Whether the cgroup is frozen; no where there is none to ask."""
+    with contextlib.suppress(SkiffError):
+        return open_manager(cgroup).frozen()
+    return False
 
 
 def replace(path: str, text: str) -> None:

@@ -49,11 +49,26 @@ def imported(arguments: list[str], before: str = "") -> set[str]:
 
 def commands(path: Path) -> list[list[str]]:
     root = ["skiff-oci", "--root", str(path / "oci")]
-    rows = ("state x", "list", f"create -b {path} x", "run x", "delete --force x", "kill x 9", "start x")
+    rows = (
+        "state x",
+        "list",
+        f"create -b {path} x",
+        "run x",
+        "delete --force x",
+        "kill x 9",
+        "start x",
+        "pause x",
+        "ps x",
+        "update x",
+        "events x",
+    )
     return [["launcher", str(path)], *([*root, *row.split()] for row in rows)]
 
 
-@pytest.mark.parametrize("index", range(8), ids=["launcher", "state", "list", "create", "run", "delete", "kill", "start"])
+COMMANDS = ("state", "list", "create", "run", "delete", "kill", "start", "pause", "ps", "update", "events")
+
+
+@pytest.mark.parametrize("index", range(12), ids=["launcher", *COMMANDS])
 def test_the_forbidden_modules_stay_out(tmp_path: Path, index: int) -> None:
     loaded = imported(commands(tmp_path)[index])
     assert not loaded & FORBIDDEN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 
@@ -39,6 +40,10 @@ An OCI runtime with runc's command line.
   kill [--all] ID [SIGNAL]                     send a signal (TERM) to its program, or to all its processes
   delete [--force] ID                          remove a stopped container; --force kills it first
   list [--quiet] [--format table|json]         print the containers
+  ps [--format table|json] ID [ps options]     print a container's processes
+  pause ID, resume ID                          stop all its processes, and let them go on
+  update [limits] ID                           change limits: --memory 512m, --cpu-quota 50000 ..., or --resources FILE
+  events [--stats] [--interval 5s] ID          print what it uses and its OOM kills, a JSON document a line
 
 --root is {DEFAULT_ROOT} unless given; -b is the present directory.
 
@@ -65,25 +70,15 @@ def run(arguments: list[str]) -> int:
         return 1
 
 
+_COMMANDS = ("create", "start", "run", "state", "kill", "delete", "list", "ps", "pause", "resume", "update", "events")
+
+
 def command(name: str) -> Callable[[Store, list[str]], int]:
     """The command's function; only its module is loaded."""
-    if name == "create":
-        from skiff.cli.oci.create import main
-    elif name == "start":
-        from skiff.cli.oci.start import main
-    elif name == "run":
-        from skiff.cli.oci.run import main
-    elif name == "state":
-        from skiff.cli.oci.state import main
-    elif name == "kill":
-        from skiff.cli.oci.kill import main
-    elif name == "delete":
-        from skiff.cli.oci.delete import main
-    elif name == "list":
-        from skiff.cli.oci.list import main
-    else:
+    if name not in _COMMANDS:
         raise InvalidInput(f"unknown command {name!r}; see skiff-oci --help")
-    return main
+    found: Callable[[Store, list[str]], int] = importlib.import_module(f"skiff.cli.oci.{name}").main
+    return found
 
 
 def report(message: str, flags: dict[str, str]) -> None:

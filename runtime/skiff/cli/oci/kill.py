@@ -34,4 +34,7 @@ def main(containers: Store, arguments: list[str]) -> int:
         else:
             status.require("kill", rest[0], state["status"])
             os.kill(state["pid"], number)
+            if state["status"] == status.PAUSED and number == signals.SIGKILL:
+                # Version 1 keeps even this one from what is frozen.
+                open_manager(state["cgroup"]).freeze(False)
     return 0
