@@ -33,6 +33,12 @@ class Accounts:
             self._groups = _table("/etc/group", 4)
         return self._groups.get(name)
 
+    def groups_of(self, user: str) -> "List[str]":
+        """The groups that name a user as a member."""
+        if self._groups is None:
+            self._groups = _table("/etc/group", 4)
+        return sorted(name for name, row in self._groups.items() if user in row[3].split(","))
+
     def owner(self, name: str, forecast: Forecast) -> int:
         """A user's number, from any source the host knows; -1 where a pending change will make it.
 

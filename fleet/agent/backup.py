@@ -17,7 +17,7 @@ class Backups:
 
     def __init__(self, state: State, run: str) -> None:
         self._state = state
-        self._run = run
+        self.run = run
 
     def keep(self, path: str, private: bool = False) -> "Optional[str]":
         """Copy what is at `path`, a file or link, and say where the copy is; None where there is nothing.
@@ -30,7 +30,7 @@ class Backups:
         if not os.path.lexists(path):
             return None
         folders = os.path.dirname(os.path.abspath(path)).strip(os.sep).split(os.sep)
-        folder = self._state.prepare("backup", self._run, *[part for part in folders if part])
+        folder = self._state.prepare("backup", self.run, *[part for part in folders if part])
         copy = os.path.join(folder, os.path.basename(path))
         try:
             if os.path.lexists(copy):

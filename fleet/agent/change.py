@@ -12,7 +12,7 @@ class Change:
 
     `contents` are those that applying it takes; `shown` those that its diff takes, drawn by `draw` once they are here.
     `also` are further ids that listeners may name, which this change stands for; `steps` the words
-    by which a kind tells itself what to do.
+    by which a kind tells itself what to do; `act` is what an undo would do.
     """
 
     def __init__(self, action: str, summary: str, diff: str = "") -> None:
@@ -25,6 +25,7 @@ class Change:
         self.backup: "Optional[str]" = None
         self.also: "List[str]" = []
         self.steps: "List[str]" = []
+        self.act: "Optional[Callable[[], object]]" = None
 
     def finish(self, read: "Reader") -> None:
         """Draw the diff, where it had to wait for contents."""

@@ -69,13 +69,23 @@ class Conversation:
             "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         self._lock.acquire(holder, desired["lock_timeout"], self._waiting, self._pause)
-        if desired["mode"] == "apply":
+        undo = desired.get("undo") or {}
+        if undo.get("what") == "copies":
+            self._tell_copies()
+            return
+        if desired["mode"] == "apply" and undo.get("what") != "deprovision":
             self._keep_program()
         self._run = Run(self._channel, self._state, found, desired)
         signal.signal(signal.SIGTERM, self._terminated)
         done = self._run.execute()
         self._lock.release()
         self._channel.send(done)
+
+    def _tell_copies(self) -> None:
+        from fleet.agent import undoing
+
+        self._channel.send({"type": "copies", "copies": undoing.copies(self._state)})
+        self._stopped(interrupted=False)
 
     def _keep_program(self) -> None:
         self._state.prepare()
@@ -98,10 +108,11 @@ class Conversation:
         if self._run is not None:
             self._run.stop = True
 
-    def _stopped(self) -> int:
-        """The control side is gone, or wants no more before anything was touched."""
+    def _stopped(self, interrupted: bool = True) -> int:
+        """Nothing was touched: the control side is gone, or wants no more."""
         self._lock.release()
-        self._channel.send({"type": "done", "changed": 0, "failed": 0, "skipped": 0, "reboot": [], "interrupted": True})
+        done = {"type": "done", "changed": 0, "failed": 0, "skipped": 0, "reboot": [], "left": [], "interrupted": interrupted}
+        self._channel.send(done)
         return 0
 
     def _fatal(self, error: AgentError) -> int:

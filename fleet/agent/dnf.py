@@ -52,13 +52,13 @@ def foreseen(tool: str, verb: str, names: "Sequence[str]", options: "Sequence[st
     return set(ROW.findall(said)) | set(names)
 
 
-def transact(tool: str, verb: str, names: "Sequence[str]", log: str) -> "Set[str]":
+def transact(tool: str, verb: str, names: "Sequence[str]", log: str, options: "Sequence[str]" = ()) -> "Set[str]":
     """One transaction, to its end; the packages that it touched.
 
     Raises:
         AgentError: it failed, with what the package manager said last.
     """
-    done = _patiently([tool, "-y", verb, *names], log)
+    done = _patiently([tool, "-y", *options, verb, *names], log)
     if done.status != 0:
         _refuse_unknown(done)
         raise done.failure("{} could not {} {}".format(tool, verb, ", ".join(names)))

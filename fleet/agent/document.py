@@ -74,15 +74,17 @@ class Document:
         Raises:
             AgentError: it cannot be written, or `validate` refused it.
         """
+        from fleet.agent import original  # read only where something changes: a run without changes stays short
+
         uid = host.accounts.owner(self.owner, host.forecast)
         gid = host.accounts.owning_group(self.group, host.forecast)
         found = look(self.path)
         same_text = found is not None and stat.S_ISREG(found.st_mode) and not self._text_differs(found.st_size)
+        ours = host.ledger.mark(self._digest_to_be())
+        change.backup = original.enter(self.path, host, ours, self.backup and not same_text, self.secret)
         if same_text:
             set_metadata(self.path, self.mode, uid, gid)
             return
-        if self.backup:
-            change.backup = host.backups.keep(self.path, self.secret)
         atomic.write(self.path, self._chunks(host), self.mode, uid, gid, self._check if self.validate else None)
 
     def _differing(self, change: Change, text: bool) -> Change:
@@ -119,6 +121,10 @@ class Document:
         if self.content is not None:
             return str(self.content["sha256"])
         return hashlib.sha256(self.data or b"").hexdigest()
+
+    def _digest_to_be(self) -> str:
+        untouched = self.content is None and self.data is None and os.path.isfile(self.path)
+        return digest(self.path) if untouched else self._digest()
 
     def _old(self) -> "Optional[bytes]":
         found = look(self.path)

@@ -22,6 +22,14 @@ class AgentError(Exception):
         return {"brief": self.brief, "details": self.details, "resolution": self.resolution}
 
 
+class Left(AgentError):
+    """What is not put back, and why. `over`: nothing more can be done about it, and it is not kept in mind."""
+
+    def __init__(self, brief: str, over: bool = False) -> None:
+        super().__init__(brief)
+        self.over = over
+
+
 class ControlGone(Exception):
     """The control side closed its end, or the connection died."""
 

@@ -4,7 +4,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional, Set
+    from typing import Any, Dict, List, Optional, Set
 
 FILE, DIRECTORY, LINK, ABSENT = "file", "directory", "link", "absent"
 
@@ -33,6 +33,11 @@ class Forecast:
         if any(path == tree or path.startswith(tree + os.sep) for tree in self.trees):
             return True
         return self.installing or self.commands
+
+    def remaining(self, folder: str) -> "List[str]":
+        """What lies in a directory and will not have been removed."""
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        return [path for path in (os.path.join(folder, name) for name in names) if not self.takes(path)]
 
     def takes(self, path: str) -> bool:
         """Whether `path`, or what it lies in, will have been removed."""

@@ -3,6 +3,7 @@
 from fleet.agent.accounts import Accounts
 from fleet.agent.backup import Backups
 from fleet.agent.contents import Contents
+from fleet.agent.errors import Left
 from fleet.agent.forecast import Forecast
 from fleet.agent.journal import Journal
 from fleet.agent.rpm import Installed
@@ -11,7 +12,9 @@ from fleet.agent.systemd import Units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Set
+    from typing import Any, Dict, List, Optional, Set
+
+    from fleet.agent.ledger import Ledger
 
 
 class Host:
@@ -26,12 +29,18 @@ class Host:
         resources: "List[Dict[str, Any]]",
         facts: "Dict[str, Any]",
         looking: bool,
+        undo: "Dict[str, Any]",
     ) -> None:
         self.state = state
         self.contents = contents
         self.journal = journal
         self.facts = facts
         self.backups = Backups(state, run)
+        self._keeping = state, run, resources
+        self._ledger: "Optional[Ledger]" = None
+        self.force = bool(undo.get("force"))
+        self.purge = bool(undo.get("purge"))
+        self.left: "List[Dict[str, Any]]" = []
         self.reboot: "List[str]" = []
         self.changed: "Set[str]" = set()
         self.looking = looking
@@ -39,7 +48,7 @@ class Host:
         self.forecast = Forecast()
         self.accounts = Accounts()
         self.installed = Installed([name for one in resources if one["kind"] == "package" for name in one["names"]])
-        self.units = Units([one["name"] for one in resources if one["kind"] == "unit"])
+        self.units = Units([one["name"] for one in resources if "unit" in (one["kind"], one.get("place"))])
 
     def refresh(self, kind: str) -> None:
         """Forget what a change of this kind of resource may have made untrue."""
@@ -56,7 +65,23 @@ class Host:
         self.forecast = Forecast()
         self.changed = set()
         self.reboot = []
+        self.left = []
         self.refresh("command")
+
+    @property
+    def ledger(self) -> "Ledger":
+        """What was changed so far; opened only where something changes, or changed."""
+        if self._ledger is None:
+            from fleet.agent.ledger import Ledger
+
+            self._ledger = Ledger(*self._keeping)
+        return self._ledger
+
+    def leaves(self, name: str, left: Left) -> None:
+        """Note what is not put back, and why."""
+        told = {"id": name, "why": left.brief, "over": left.over}
+        if told not in self.left:
+            self.left.append(told)
 
     def needs_reboot(self, reason: str) -> None:
         """Note, once, why the host has to be started anew."""

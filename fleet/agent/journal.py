@@ -17,6 +17,11 @@ def triggers(resource: "Dict[str, Any]") -> "List[str]":
     return found
 
 
+def listeners(resources: "Iterable[Dict[str, Any]]", name: str) -> "List[Dict[str, Any]]":
+    """The resources that listen to a change of `name`, or to one of its finer ids."""
+    return [one for one in resources if any(each.partition("#")[0] == name for each in triggers(one))]
+
+
 class Journal:
     """Which listeners are owed, and by which resources' changes: {listener: [trigger, ...]}."""
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from fleet.agent.host import Host
 
 KINDS = {
-    "archive", "command", "directory", "file", "group", "json", "link", "module",
-    "package", "repository", "selinux", "sysctl", "unit", "user",
+    "agent", "archive", "command", "containers", "copy", "directory", "file", "group", "json", "link", "module",
+    "package", "repository", "selinux", "sysctl", "undo", "unit", "user",
 }  # fmt: skip
 
 

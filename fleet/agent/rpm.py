@@ -1,11 +1,14 @@
 """Which packages are installed: one question to the package database for all that a run declares."""
 
+import re
+
 from fleet.agent import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional, Sequence, Set
+    from typing import Collection, Dict, List, Optional, Sequence, Set, Tuple
 
+NEEDED = re.compile(r"^\s*(\S.*?) is needed by (?:\(installed\) )?(\S+)\s*$", re.MULTILINE)
 PATIENCE = 120.0  # seconds: a damaged Berkeley database (EL7) is waited for without end
 
 
@@ -46,3 +49,33 @@ class Installed:
             raise done.failure("the package database cannot be read", "try `rpm --rebuilddb` on the host")
         self._missing = missing
         return missing
+
+
+def everything() -> "Dict[str, int]":
+    """Every installed package, and when it was installed, in seconds since 1970."""
+    done = process.run(["rpm", "-qa", "--qf", "%{NAME} %{INSTALLTIME}\n"], PATIENCE)
+    if done.status != 0:
+        raise done.failure("the package database cannot be read", "try `rpm --rebuilddb` on the host")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+
+
+def removable(names: "Sequence[str]", going: "Collection[str]" = ()) -> "Tuple[List[str], Dict[str, str]]":
+    """Which of `names` can go, and what others need, each with who needs it; `going` will be gone before."""
+    left, needed = list(names), {}  # type: Tuple[List[str], Dict[str, str]]
+    while left:
+        done = process.run(["rpm", "-e", "--test", *left], PATIENCE)
+        found = {}
+        for capability, other in NEEDED.findall(done.stdout + done.stderr):
+            if other.rsplit("-", 2)[0] not in going:
+                found.update({name: other for name in _providers(capability) if name in left})
+        if not found:
+            break
+        needed.update(found)
+        left = [name for name in left if name not in found]
+    return left, needed
+
+
+def _providers(capability: str) -> "List[str]":
+    name = capability.split(maxsplit=1)[0]
+    return process.run(["rpm", "-q", "--whatprovides", "--qf", "%{NAME}\n", name], PATIENCE).stdout.split()

@@ -30,11 +30,13 @@ class Run:
         self._mode = desired["mode"]
         self._diffs = bool(desired["diff"])
         self._probes = desired["probes"]
-        self.resources = plan.in_order(desired["resources"])
+        undo = desired.get("undo") or {}
+        self._deprovision = undo.get("what") == "deprovision"
+        self.resources = plan.in_order(_backwards(state, undo) if undo else desired["resources"])
         self._contents = Contents(state, self._need, self._content_frame)
         self._journal = Journal(state, self.resources)
         looking = self._mode != "apply"
-        self._host = Host(state, self._contents, self._journal, desired["run"], self.resources, facts, looking)
+        self._host = Host(state, self._contents, self._journal, desired["run"], self.resources, facts, looking, undo)
         self._record: "Dict[str, Any]" = {"run": desired["run"], "who": desired["who"], "begun": time.time(), "results": []}
         self._counts = {"changed": 0, "failed": 0, "skipped": 0}
         self.stop = False
@@ -63,14 +65,16 @@ class Run:
             self._write_record()  # before the probes: whatever becomes of them, this was done
         if self._mode == "verify" or (self._mode == "apply" and not self._counts["failed"]):
             self._probe(bool(made.changes))
-        return dict(self._counts, type="done", reboot=self._host.reboot, interrupted=self._interrupted())
+        left = self._host.left
+        return dict(self._counts, type="done", reboot=self._host.reboot, left=left, interrupted=self._interrupted())
 
     def _clean(self) -> None:
         self._contents.clear()
         scratch.sweep()
         paths = [one["path"] for one in self.resources if "path" in one]
         paths += [os.path.realpath(path) for path in paths]
-        for folder in sorted({os.path.dirname(path) for path in paths}.union(PLACES, self._state.folders())):
+        homes = {os.path.dirname(self._state.home), *self._state.folders()}
+        for folder in sorted({os.path.dirname(path) for path in paths}.union(PLACES, homes)):
             atomic.sweep(folder)
 
     def _send_plan(self, made: plan.Plan) -> None:
@@ -87,6 +91,7 @@ class Run:
     def _apply(self, made: plan.Plan) -> None:
         if not made.errors:
             self._host.begin_applying()
+            self._prune()
             self._fetch(made)
         failed = bool(made.errors)
         for resource in self.resources:
@@ -98,6 +103,12 @@ class Run:
                 self._result(resource, "skipped", planned)
             else:
                 failed = not self._apply_one(resource, planned)
+
+    def _prune(self) -> None:
+        if not self._deprovision and os.path.isdir(self._state.path("backup")):
+            from fleet.agent.prune import prune
+
+            prune(self._state, self._host.ledger)
 
     def _fetch(self, made: plan.Plan) -> None:
         """All that the changes take, before the first of them."""
@@ -133,6 +144,7 @@ class Run:
             self._contents.fetch(change.shown)
             change.finish(self._contents.read)
         self._channel.send({"type": "begin", "id": resource["id"], "role": resource["role"]})
+        self._host.ledger.in_hand = resource
         self._journal.announce([resource["id"], *change.also])
         plan.kind(resource).apply(resource, change, self._host)
         self._host.changed.update([resource["id"], *change.also])
@@ -177,6 +189,8 @@ class Run:
         self._channel.send({"type": "probes", "results": results}, flush=False)
 
     def _write_record(self) -> None:
+        if self._deprovision and not os.path.isdir(self._state.home):
+            return  # nothing of Skiff's is here any more
         self._record.update(self._counts, ended=time.time(), reboot=self._host.reboot, interrupted=self._interrupted())
         self._state.write_json("last-run.json", self._channel.redact(self._record))
 
@@ -207,3 +221,9 @@ class Run:
                 return False
             self.stop = frame[0] == JSON and decode(frame[1])["type"] == "stop"
         return True
+
+
+def _backwards(state: State, undo: "Dict[str, Any]") -> "List[Dict[str, Any]]":
+    from fleet.agent import undoing
+
+    return undoing.resources(state, undo)

@@ -4,6 +4,8 @@
     last-run.json       what the last run did
     pending.json        restarts and handlers that a broken run still owes
     transaction.log     what the package manager last said
+    ledger.jsonl        what every run changed, and what was there before
+    ledger.key          by which the ledger tells contents again
     archives/           digests of the files of each unpacked archive
     backup/<run>/PATH   what a run replaced or removed
     spool/              large contents of the run in hand

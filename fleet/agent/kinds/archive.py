@@ -1,13 +1,14 @@
 """A tar.gz unpacked as the whole of a directory, every file of which is checked."""
 
 import hashlib
+import json
 import os
 import stat
 
 from fleet.agent import atomic, diff, process, tree
 from fleet.agent.change import Change
 from fleet.agent.document import look, require_parent
-from fleet.agent.errors import AgentError, from_os
+from fleet.agent.errors import AgentError, Left, from_os
 from fleet.agent.forecast import DIRECTORY, Forecast
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Optional
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -45,6 +47,7 @@ def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     try:
         _build(want, aside, host)
         described = tree.describe(aside)
+        host.ledger.enter("archive", path, os.path.lexists(path), host.ledger.mark(_digest(described)))
         tree.swap(aside, path)
     except OSError as error:
         raise from_os(error, path) from error
@@ -60,6 +63,38 @@ def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None
     """The directory will be there, and what is below it is not known yet."""
     forecast.paths[want["path"]] = DIRECTORY
     forecast.trees.add(want["path"])
+
+
+def undo(place: "Place", host: "Host") -> "Optional[Change]":
+    """Remove the directory, where its files are those that were unpacked."""
+    path = place.name
+    if not os.path.lexists(path):
+        return None
+    if place.original:
+        raise Left("another directory lay there before, of which no copy was kept")
+    found = tree.describe(path)
+    if not host.force and host.ledger.mark(_digest(found)) not in [one["ours"] for one in place.entries]:
+        known = host.state.read_json(_manifest(path)) or {"entries": {}}
+        drift = tree.drift(known["entries"], found)
+        if drift:
+            raise Left("somebody else changed it since ({})".format(drift[0]))
+    change = Change("remove", "remove {} and all below it".format(path), diff.of_value(path, "archive", "absent"))
+    change.act = lambda: _remove(path)
+    return change
+
+
+def _remove(path: str) -> None:
+    aside = atomic.aside(path)
+    try:
+        os.rename(path, aside)
+        atomic.sync_directory(os.path.dirname(path))
+        atomic.discard(aside)
+    except OSError as error:
+        raise from_os(error, path) from error
+
+
+def _digest(described: "Dict[str, str]") -> str:
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def _differences(want: "Dict[str, Any]", known: "Dict[str, Any]", path: str) -> "list[str]":

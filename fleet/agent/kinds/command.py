@@ -4,6 +4,7 @@ import os
 
 from fleet.agent import process
 from fleet.agent.change import Change
+from fleet.agent.errors import Left
 from fleet.agent.forecast import FILE, Forecast
 
 TYPE_CHECKING = False
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Optional
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
 SLOWEST_GUARD = 60.0
 
@@ -31,6 +33,7 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
 
 def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     """Run it."""
+    host.ledger.enter("command", want["name"], None)
     given = host.contents.chunks(want["stdin"]) if want["stdin"] else ()
     done = process.run(want["argv"], want["timeout"], given=given)
     if want["secret"]:
@@ -46,6 +49,11 @@ def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None
     forecast.commands = True
     if want["creates"]:
         forecast.paths[want["creates"]] = FILE
+
+
+def undo(_place: "Place", _host: "Host") -> "Optional[Change]":
+    """Nothing: no command tells how it is undone."""
+    raise Left("it was run, and what it did beside is not known", over=True)
 
 
 def _there(path: str, host: "Host") -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Optional
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -28,9 +29,10 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     if want["state"] != "absent":
         _document(want).write(change, host)
         return
+    from fleet.agent import original
+
     path = want["path"]
-    if want["backup"]:
-        change.backup = host.backups.keep(path, want["secret"])
+    change.backup = original.enter(path, host, ABSENT, want["backup"], want["secret"])
     try:
         os.unlink(path)
         atomic.sync_directory(os.path.dirname(path))
@@ -45,6 +47,13 @@ def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None
     folder, name = os.path.split(want["path"])
     if folder == repositories.FOLDER and name.endswith(repositories.SUFFIX):
         forecast.repositories[name[: -len(repositories.SUFFIX)]] = None if gone else want["content"] or ""
+
+
+def undo(place: "Place", host: "Host") -> "Optional[Change]":
+    """What was at the path, whichever kind of resource changed it."""
+    from fleet.agent import original
+
+    return original.undo(place, host)
 
 
 def _document(want: "Dict[str, Any]") -> Document:

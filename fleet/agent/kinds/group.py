@@ -2,7 +2,7 @@
 
 from fleet.agent import diff, process
 from fleet.agent.change import Change
-from fleet.agent.errors import AgentError
+from fleet.agent.errors import AgentError, Left
 from fleet.agent.forecast import Forecast
 
 TYPE_CHECKING = False
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -30,16 +31,39 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     return Change("update", "renumber group {}".format(name), diff.of_value("gid of " + name, found[2], str(want["gid"])))
 
 
-def apply(want: "Dict[str, Any]", change: Change, _host: "Host") -> None:
+def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Run the program that changes /etc/group."""
+    host.ledger.enter("group", want["name"], host.accounts.group(want["name"]))
     argv: "List[str]" = [{"remove": "groupdel", "create": "groupadd"}.get(change.action, "groupmod")]
     if change.action != "remove" and want["gid"] is not None:
         argv += ["-g", str(want["gid"])]
     if change.action == "create" and want["system"]:
         argv.append("-r")
-    done = process.run([*argv, want["name"]])
+    _run([*argv, want["name"]])
+
+
+def undo(place: "Place", host: "Host") -> "Optional[Change]":
+    """Remove it, where nobody is in it; or give it the number that it had."""
+    name, original, found = place.name, place.original, host.accounts.group(place.name)
+    if original is not None:
+        if found is None:
+            raise Left("it was removed; it had number {}".format(original[2]), over=True)
+        change = Change("restore", "renumber group {}".format(name), diff.of_value("gid of " + name, found[2], original[2]))
+        change.act = lambda: _run(["groupmod", "-g", original[2], name])
+        return change if found[2] != original[2] else None
+    if found is None:
+        return None
+    if found[3] and not host.force:
+        raise Left("somebody is in it: {}".format(found[3]))
+    change = Change("remove", "remove group {}".format(name), diff.of_value("group " + name, "there", "absent"))
+    change.act = lambda: _run(["groupdel", name])
+    return change
+
+
+def _run(argv: "List[str]") -> None:
+    done = process.run(argv)
     if done.status != 0:
-        error: AgentError = done.failure("group {} cannot be changed".format(want["name"]))
+        error: AgentError = done.failure("group {} cannot be changed".format(argv[-1]))
         raise error
 
 

@@ -37,10 +37,12 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
 
 def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Swap or remove the link; a file in its place is copied first."""
+    from fleet.agent import original
+
     path = want["path"]
-    if not os.path.islink(path):
-        change.backup = host.backups.keep(path)
-    if want["state"] != "absent":
+    gone = want["state"] == "absent"
+    change.backup = original.enter(path, host, ABSENT if gone else original.to(want["target"]), not os.path.islink(path))
+    if not gone:
         atomic.link(path, want["target"])
         return
     try:

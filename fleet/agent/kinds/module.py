@@ -6,7 +6,7 @@ import re
 from fleet.agent import diff, process
 from fleet.agent.change import Change
 from fleet.agent.document import Document
-from fleet.agent.errors import AgentError
+from fleet.agent.errors import AgentError, Left
 from fleet.agent.facts import read
 from fleet.agent.forecast import Forecast
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Optional
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
 FOLDER = "/etc/modules-load.d"
 SIGNS = {"br_netfilter": "/proc/sys/net/bridge", "bridge": "/sys/module/bridge", "nf_conntrack": "/proc/sys/net/netfilter"}
@@ -40,6 +41,7 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Load it, then write its file."""
     name = want["name"]
     if not _loaded(name):
+        host.ledger.enter("module", name, "absent", "loaded")
         done = process.run(["modprobe", name])
         if done.status != 0 or not _loaded(name):
             raise done.failure(
@@ -52,6 +54,24 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
 def foresee(_want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
     """The kernel parameters that it brings will be there."""
     forecast.modules = True
+
+
+def undo(place: "Place", _host: "Host") -> "Optional[Change]":
+    """Unload it, where nothing uses it."""
+    name = place.name
+    if not os.path.isdir("/sys/module/" + name.replace("-", "_")):
+        return None
+    if read("/sys/module/{}/refcnt".format(name.replace("-", "_"))).strip() not in ("", "0"):
+        raise Left("it is in use; it is gone after the next boot", over=True)
+    change = Change("unload", "unload {}".format(name), diff.of_value("module " + name, "loaded", "absent"))
+    change.act = lambda: _unload(name)
+    return change
+
+
+def _unload(name: str) -> None:
+    done = process.run(["modprobe", "-r", name])
+    if done.status != 0:
+        raise Left("it cannot be unloaded ({}); it is gone after the next boot".format(done.last_lines(1)), over=True)
 
 
 def _document(name: str) -> Document:

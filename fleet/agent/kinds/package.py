@@ -2,9 +2,9 @@
 
 import os
 
-from fleet.agent import diff, dnf, process, repositories, systemd
+from fleet.agent import diff, dnf, process, repositories, rpm, systemd
 from fleet.agent.change import Change
-from fleet.agent.errors import AgentError
+from fleet.agent.errors import AgentError, Left
 from fleet.agent.forecast import ABSENT, Forecast
 
 TYPE_CHECKING = False
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Set
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -40,7 +41,10 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """The transaction; what it brought beside is told as the plan told it."""
     log = os.path.join(host.state.prepare(), "transaction.log")
     names = _differing(want, host)
+    transaction = "{} in {}".format(want["id"], host.backups.run)
+    host.ledger.enter("package", transaction, {"verb": _verb(want), "had": sorted(rpm.everything())})
     _tell(change, names, dnf.transact(dnf.command(host.facts), _verb(want), names, log))
+    host.ledger.enter("package", transaction, None, ours=change.steps)
     host.refresh("package")
     left = _differing(want, host)
     if left:  # yum calls a package that it does not find no failure
@@ -60,6 +64,51 @@ def foresee(want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None:
     for path in listed:
         if os.path.dirname(path) in systemd.FOLDERS:
             forecast.paths[path] = ABSENT
+
+
+def undo(place: "Place", host: "Host") -> "Optional[Change]":
+    """Remove what a transaction brought and nothing else requires, or install again what it removed."""
+    had, there = set(place.original["had"]), rpm.everything()
+    begun = int(place.entries[0]["at"])
+    # A transaction that outlived its agent is known by when it installed.
+    touched = place.last.get("ours") or [name for name, installed in there.items() if installed >= begun]
+    if place.original["verb"] == "remove":
+        return _undo_removal(sorted(name for name in touched if name in had and name not in there), host)
+    brought = sorted(name for name in touched if name not in had and name in there and name not in host.forecast.removed)
+    if not brought:
+        return None
+    going, needed = rpm.removable(brought, host.forecast.removed)
+    why = "; ".join("{} is needed by {}".format(name, other) for name, other in needed.items())
+    if not going:
+        raise Left(why)
+    change = Change("remove", "remove {}".format(", ".join(going)))
+    change.diff = diff.cut("".join(diff.of_value(name, "installed", "absent") for name in going))
+    change.steps = going
+    change.act = lambda: _leave(host, "remove", going, why)
+    if why:
+        host.leaves("package:" + place.name, Left(why))
+    return change
+
+
+def _undo_removal(names: "List[str]", host: "Host") -> "Optional[Change]":
+    if not names:
+        return None
+    try:
+        dnf.foreseen(dnf.command(host.facts), "install", names, sparing=host.looking)
+    except AgentError as error:
+        raise Left("{} cannot be installed again: {}".format(", ".join(names), error.brief)) from error
+    change = Change("install", "install {} again".format(", ".join(names)))
+    change.act = lambda: _leave(host, "install", names, "")
+    return change
+
+
+def _leave(host: "Host", verb: str, names: "List[str]", why: str) -> None:
+    """The transaction that leads back. What was a dependency before Skiff came stays, whatever nobody requires now."""
+    log = os.path.join(host.state.prepare(), "transaction.log")
+    dnf.transact(dnf.command(host.facts), verb, names, log, ["--setopt=clean_requirements_on_remove=0"])
+    host.refresh("package")
+    if why:
+        raise Left(why)
 
 
 def _verb(want: "Dict[str, Any]") -> str:

@@ -6,13 +6,14 @@ from fleet.agent import atomic, dnf, process, repositories
 from fleet.agent.change import Change
 from fleet.agent.document import Document, look
 from fleet.agent.errors import from_os
-from fleet.agent.forecast import Forecast
+from fleet.agent.forecast import ABSENT, Forecast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict, List, Optional
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -27,7 +28,9 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Import the key, fetch the metadata, then write the file; or remove it."""
     path = _path(want)
     if want["state"] == "absent":
-        change.backup = host.backups.keep(path)
+        from fleet.agent import original
+
+        change.backup = original.enter(path, host, ABSENT, True)
         try:
             os.unlink(path)
             atomic.sync_directory(repositories.FOLDER)
@@ -36,7 +39,7 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
         return
     if want["gpgcheck"]:
         for key in want["gpgkey"].split():
-            _import_key(key)
+            _import_key(key, host)
     if want["enabled"]:
         with repositories.foreseen({want["name"]: _text(want)}, host.contents.read) as options:
             dnf.make_cache(dnf.command(host.facts), want["name"], options)
@@ -69,7 +72,33 @@ def _text(want: "Dict[str, Any]") -> str:
     return "[{}]\n{}\n".format(want["name"], "\n".join(lines))
 
 
-def _import_key(address: str) -> None:
+def undo(place: "Place", _host: "Host") -> "Optional[Change]":
+    """Forget the signing keys that came with it; its file is put back as a file."""
+    there = _keys()
+    brought = place.last.get("ours") or [key for key in there if key not in place.original]
+    going = [key for key in brought if key in there]
+    if not going:
+        return None
+    change = Change("remove", "forget the signing key {}".format(", ".join(going)))
+    change.act = lambda: _forget(going)
+    return change
+
+
+def _forget(keys: "List[str]") -> None:
+    done = process.run(["rpm", "-e", *keys])
+    if done.status != 0:
+        raise done.failure("the signing key {} cannot be forgotten".format(", ".join(keys)))
+
+
+def _keys() -> "List[str]":
+    said = process.run(["rpm", "-q", "gpg-pubkey"]).stdout.split()
+    return sorted(key for key in said if key.startswith("gpg-pubkey-"))
+
+
+def _import_key(address: str, host: "Host") -> None:
+    before = _keys()
+    host.ledger.enter("repository", address, before)
     done = process.run(["rpm", "--import", address], timeout=120)
     if done.status != 0:
         raise done.failure("the signing key {} cannot be imported".format(address), "check its address and the network")
+    host.ledger.enter("repository", address, before, ours=[key for key in _keys() if key not in before])

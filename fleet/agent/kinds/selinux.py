@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
 FILE = "/etc/selinux/config"
 ENFORCE = "/sys/fs/selinux/enforce"
 ARGUMENT = "selinux=0"
 PATIENCE = 120.0
+NOW, IN_FILE, IN_ARGUMENTS = "now", "in its file", "in the kernel's arguments"
 LINE = re.compile(r"^([ \t]*SELINUX[ \t]*=)[ \t]*(\S*)[ \t]*$", re.MULTILINE)
 
 
@@ -38,19 +40,45 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
 def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Set the mode in each place where it differs."""
     mode = want["mode"]
-    for where, _, _ in _steps(mode, host):
-        if where == "now":
-            _must(["setenforce", "1" if mode == "enforcing" else "0"], "SELinux's mode cannot be set")
-        elif where == "in its file":
+    for where, old, new in _steps(mode, host):
+        if where != IN_FILE:
+            host.ledger.enter("selinux", where, old, new)
+        if where == NOW:
+            _set_mode(mode)
+        elif where == IN_FILE:
             _document(mode).write(change, host)
         else:
-            verb = "--args" if mode == "disabled" else "--remove-args"
-            _must(["grubby", "--update-kernel", "ALL", verb, ARGUMENT], "the kernel's arguments cannot be set")
+            _set_argument(mode == "disabled")
     _note_reboot(mode, host)
 
 
 def foresee(_want: "Dict[str, Any]", _change: Change, _forecast: Forecast) -> None:
     """Nothing that a check asks for."""
+
+
+def undo(place: "Place", host: "Host") -> "Optional[Change]":
+    """The mode that the kernel was in, or the arguments that its boot entries had; its file is put back as a file."""
+    old, now = place.original, running()
+    if place.name == NOW:
+        if now == "disabled" and old != now:
+            host.needs_reboot("SELinux is off until this host is started anew")
+        if now in ("disabled", old):
+            return None
+        change = Change("restore", "SELinux {} now".format(old), diff.of_value("SELinux now", now, old))
+        change.act = lambda: _set_mode(old)
+        return change
+    change = Change("restore", "SELinux in the kernel's arguments: {}".format(old))
+    change.act = lambda: _set_argument(old == ARGUMENT)
+    return change
+
+
+def _set_mode(mode: str) -> None:
+    _must(["setenforce", "1" if mode == "enforcing" else "0"], "SELinux's mode cannot be set")
+
+
+def _set_argument(there: bool) -> None:
+    verb = "--args" if there else "--remove-args"
+    _must(["grubby", "--update-kernel", "ALL", verb, ARGUMENT], "the kernel's arguments cannot be set")
 
 
 def running() -> str:
@@ -62,7 +90,7 @@ def _steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
     now, text, steps = running(), read(FILE), []
     goal = "permissive" if mode == "disabled" else mode
     if now not in ("disabled", goal):
-        steps.append(("now", now, goal))
+        steps.append((NOW, now, goal))
     if not text:
         if now == "disabled" and mode == "disabled":
             return steps
@@ -71,7 +99,7 @@ def _steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
         )
     written = LINE.findall(text)
     if not written or any(value.lower() != mode for _, value in written):
-        steps.append(("in its file", ", ".join(value for _, value in written) or "absent", mode))
+        steps.append((IN_FILE, ", ".join(value for _, value in written) or "absent", mode))
     return steps + _argument_steps(mode, host)
 
 
@@ -86,9 +114,9 @@ def _argument_steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
     if mode == "disabled" and not having and running() != "disabled":
         raise done.failure("the kernel's arguments cannot be told", "set {} by the boot loader's own means".format(ARGUMENT))
     if mode == "disabled" and not all(having):
-        return [("in the kernel's arguments", "absent", ARGUMENT)]
+        return [(IN_ARGUMENTS, "absent", ARGUMENT)]
     if mode != "disabled" and any(having):
-        return [("in the kernel's arguments", ARGUMENT, "absent")]
+        return [(IN_ARGUMENTS, ARGUMENT, "absent")]
     return []
 
 

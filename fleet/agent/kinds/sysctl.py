@@ -6,7 +6,7 @@ import os
 from fleet.agent import diff
 from fleet.agent.change import Change
 from fleet.agent.document import Document
-from fleet.agent.errors import AgentError
+from fleet.agent.errors import AgentError, Left
 from fleet.agent.facts import read
 from fleet.agent.forecast import Forecast
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
 FOLDER = "/etc/sysctl.d"
 LAST = "/etc/sysctl.conf"  # procps reads it after all others, whatever its name
@@ -48,6 +49,7 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     for key, value in want["values"].items():
         now = _live(key)
         if now is None or now.split() != value.split():
+            host.ledger.enter("sysctl", key, now, value)
             _set(key, value)
     if _document(want).compare(host) is not None:
         _document(want).write(change, host)
@@ -56,6 +58,18 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
 def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
     """Its file will be there."""
     forecast.paths[_path(want)] = "file"
+
+
+def undo(place: "Place", host: "Host") -> "Optional[Change]":
+    """The value that was live; a parameter that came with a module goes with it."""
+    key, now, value = place.name, _live(place.name), place.original
+    if now is None or value is None or now.split() == value.split():
+        return None
+    if not host.force and now.split() not in [one["ours"].split() for one in place.entries]:
+        raise Left("somebody else set it to {} since; it was {}".format(now, value))
+    change = Change("restore", "set {} to {}".format(key, " ".join(value.split())), diff.of_value(key, now, value))
+    change.act = lambda: _set(key, value)
+    return change
 
 
 def _path(want: "Dict[str, Any]") -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
     Step = Tuple[str, str, str, str]
 
@@ -40,7 +41,11 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
 def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     """Take the steps, in order."""
     name = want["name"]
-    for verb, _, _, _ in _steps(want, host):
+    steps = _steps(want, host)
+    if any(what for _, what, _, _ in steps):
+        found = host.units.properties(name)
+        host.ledger.enter("unit", name, {field: found.get(field, "") for field in ("LoadState", "ActiveState", "UnitFileState")})
+    for verb, _, _, _ in steps:
         if verb in ("start", "restart"):
             systemd.forgive(name)
         systemd.control(verb, "" if verb == "daemon-reload" else name)
@@ -54,6 +59,27 @@ def foresee(_want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None
     """What makes systemd read its files anew does so for every unit."""
     if RELOADING.intersection(change.steps):
         forecast.loaded = set(forecast.paths)
+
+
+def undo(place: "Place", host: "Host") -> "Optional[Change]":
+    """Masked, enabled and active as it was; a unit that was not there is stopped and disabled, before its file goes."""
+    return check(original(place), host)
+
+
+def undone(place: "Place", host: "Host") -> None:
+    """Take the steps that lead back."""
+    apply(original(place), Change("restore", ""), host)
+
+
+def original(place: "Place") -> "Dict[str, Any]":
+    """The unit as it was, declared."""
+    before = place.original
+    state = before["UnitFileState"]
+    there, masked = before["LoadState"] != "not-found", state in MASKED or before["LoadState"] == "masked"
+    enabled = True if state.startswith("enabled") else False if state == "disabled" or not there else None
+    active = there and before["ActiveState"] in RUNNING
+    want = {"id": "unit:" + place.name, "name": place.name, "restart_on": [], "reload_on": []}
+    return dict(want, enabled=None if masked else enabled, active=active, masked=masked)
 
 
 def _steps(want: "Dict[str, Any]", host: "Host") -> "List[Step]":

@@ -2,7 +2,7 @@
 
 from fleet.agent import diff, process
 from fleet.agent.change import Change
-from fleet.agent.errors import AgentError
+from fleet.agent.errors import AgentError, Left
 from fleet.agent.forecast import Forecast
 
 TYPE_CHECKING = False
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
     from fleet.agent.host import Host
+    from fleet.agent.ledger import Place
 
 FIELDS = (("uid", 2, "-u"), ("home", 5, "-d"), ("shell", 6, "-s"))
 
@@ -41,6 +42,7 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
 def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Run the program that changes /etc/passwd."""
     found = host.accounts.user(want["name"])
+    host.ledger.enter("user", want["name"], _known(want["name"], host))
     if change.action == "remove":
         argv = ["userdel"]
     elif found is None:
@@ -49,9 +51,48 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
         argv = ["usermod"]
         for _, _, new, option in _differing(want, found, host):
             argv += ["-a", option, new] if option == "-G" else [option, new]
-    done = process.run([*argv, want["name"]])
+    _run([*argv, want["name"]])
+
+
+def undo(place: "Place", host: "Host") -> "Optional[Change]":
+    """Remove the user, whose files stay; or take it out of the groups it was put into, and give it back what it had."""
+    name, original, now = place.name, place.original, _known(place.name, host)
+    if now is None:
+        if original is not None:
+            raise Left("it was removed; it had number {}".format(original["row"][2]), over=True)
+        return None
+    if original is None:
+        change = Change("remove", "remove user {}".format(name), diff.of_value("user " + name, "there", "absent"))
+        change.act = lambda: _run(["userdel", name])
+        return change
+    options = [word for _, column, option in (*FIELDS, ("group", 3, "-g")) for word in (option, original["row"][column])
+               if now["row"][column] != original["row"][column]]  # fmt: skip
+    added = sorted(set(now["groups"]) - set(original["groups"]))
+    if not options and not added:
+        return None
+    change = Change(
+        "restore", "restore user {}".format(name), "".join(diff.of_value("groups of " + name, one, "absent") for one in added)
+    )
+    change.act = lambda: _restore(name, options, added)
+    return change
+
+
+def _restore(name: str, options: "List[str]", added: "List[str]") -> None:
+    for group in added:
+        _run(["gpasswd", "-d", name, group])
+    if options:
+        _run(["usermod", *options, name])
+
+
+def _known(name: str, host: "Host") -> "Optional[Dict[str, Any]]":
+    row = host.accounts.user(name)
+    return None if row is None else {"row": [*row[:1], "x", *row[2:]], "groups": host.accounts.groups_of(name)}
+
+
+def _run(argv: "List[str]") -> None:
+    done = process.run(argv)
     if done.status != 0:
-        error: AgentError = done.failure("user {} cannot be changed".format(want["name"]))
+        error: AgentError = done.failure("user {} cannot be changed".format(argv[-1]))
         raise error
 
 

@@ -1,0 +1,56 @@
+"""How much of the past is kept: copies of the newest runs, and for ever what was there before Skiff first touched it."""
+
+import contextlib
+import os
+import time
+
+from fleet.agent import original
+from fleet.agent.ledger import Ledger
+from fleet.agent.state import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Set
+
+    from fleet.agent.ledger import Entry
+
+MOST_RUNS = 20
+OLDEST = 90 * 86400.0  # seconds
+
+
+def prune(state: State, ledger: Ledger, most: int = MOST_RUNS, oldest: float = OLDEST) -> None:
+    """Drop older copies, those that no entry names, and the entries in between that tell of nothing that is kept."""
+    places, lines = ledger.places(), ledger.lines()
+    recent = _recent(ledger, most, time.time() - oldest)
+    firsts = {copy for copy in (original.copy_of(place) for place in places if place.kind == "file") if copy}
+    ends = {id(one) for place in places for one in (place.entries[0], place.entries[-1])}
+    left: "List[Entry]" = []
+    for place in places:
+        for one in place.entries:
+            copied = isinstance(one["before"], dict) and one["before"].get("copy")
+            if one["run"] in recent or (copied and copied in firsts):
+                left.append(one)
+            elif id(one) in ends:
+                left.append(
+                    dict(one, before={key: value for key, value in one["before"].items() if key != "copy"}) if copied else one
+                )
+    if len(left) != len(lines) or any(one not in lines for one in left):
+        ledger.rewrite(left)  # place by place, and so still in the order of the first touch
+    named = {one["before"]["copy"] for one in left if isinstance(one["before"], dict) and one["before"].get("copy")}
+    _sweep(state.path("backup"), named)
+
+
+def _recent(ledger: Ledger, most: int, since: float) -> "Set[str]":
+    """The newest runs that changed something; a run's name begins with its time."""
+    runs = {line["run"] for line in ledger.lines() if "run" in line and line["at"] >= since}
+    return set(sorted(runs, reverse=True)[:most])
+
+
+def _sweep(folder: str, named: "Set[str]") -> None:
+    """Remove the copies that nothing names, and the directories that are empty then."""
+    for parent, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            if os.path.join(parent, name) not in named:
+                os.unlink(os.path.join(parent, name))
+        with contextlib.suppress(OSError):
+            os.rmdir(parent)
