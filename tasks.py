@@ -9,7 +9,7 @@ from typing import Any, Dict
 
 from invoke.collection import Collection
 
-from fleet.tasks import hosts, inventory, lab, project, runs, secrets
+from fleet.tasks import hosts, inventory, lab, project, runs, secrets, undo
 
 TOP = (
     hosts.provision,
@@ -18,6 +18,8 @@ TOP = (
     hosts.facts,
     hosts.version,
     hosts.info,
+    undo.restore,
+    undo.deprovision,
     runs.report,
     project.bundle,
     project.demo,

@@ -44,13 +44,18 @@ class Fault:
 
 @dataclass
 class HostOutcome:
-    """How one host's run went; filled while it goes. `results` are the agent's `result` messages of what was not ok."""
+    """How one host's run went; filled while it goes. `results` are the agent's `result` messages of what was not ok.
+
+    `left` is what an undo left: its `id`, and `why`; `copies` what the host could bring back.
+    """
 
     host: str
     state: str = OK
     counts: Dict[str, int] = field(default_factory=lambda: {"ok": 0, "changed": 0, "failed": 0, "skipped": 0})
     seconds: float = 0.0
     reboot: Tuple[str, ...] = ()
+    left: Tuple[Mapping[str, Any], ...] = ()
+    copies: List[Mapping[str, Any]] = field(default_factory=list)
     plan: Optional[Plan] = None
     results: List[Mapping[str, Any]] = field(default_factory=list)
     checks: List[Tuple[str, Check]] = field(default_factory=list)
@@ -71,6 +76,7 @@ class HostOutcome:
             **self.counts,
             "seconds": round(self.seconds, 3),
             "reboot": list(self.reboot),
+            "left": list(self.left),
             "plan": self.plan.as_json() if self.plan else None,
             "results": list(self.results),
             "checks": [{"role": role, **asdict(check)} for role, check in self.checks],

@@ -92,7 +92,10 @@ class JsonFile:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory; `state="absent"` removes it with all below it."""
+    """A directory; `state="absent"` removes it with all below it.
+
+    `data`: what lies in it is the host's own, and outlives a deprovision.
+    """
 
     kind: ClassVar[str] = "directory"
     path: str
@@ -100,6 +103,7 @@ class Directory:
     owner: str = "root"
     group: str = "root"
     state: str = "present"
+    data: bool = False
 
     @property
     def id(self) -> str:

@@ -31,10 +31,12 @@ class Backups:
             return None
         folders = os.path.dirname(os.path.abspath(path)).strip(os.sep).split(os.sep)
         folder = self._state.prepare("backup", self.run, *[part for part in folders if part])
-        copy = os.path.join(folder, os.path.basename(path))
+        copy = name = os.path.join(folder, os.path.basename(path))
+        number = 1
+        while os.path.lexists(copy):  # changed twice in one run: the first copy may be the original
+            number += 1
+            copy = "{}~{}".format(name, number)
         try:
-            if os.path.lexists(copy):
-                os.unlink(copy)
             if os.path.islink(path):
                 os.symlink(os.readlink(path), copy)
             else:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def enter(path: str, host: "Host", ours: str, keep: bool, private: bool = False) -> "Optional[str]":
-    """Write down what is there, and with `keep` copy it, `private` where it is secret; where the copy is. `ours` is the trace of what will be there.
+    """Write down what is there, and with `keep` copy it, `private` where it is secret; where the copy is.
+
+    `ours` is the trace of what will be there.
 
     Raises:
         AgentError: it cannot be copied or written down; nothing may be replaced then.

@@ -72,6 +72,7 @@ class Run:
         self._contents.clear()
         scratch.sweep()
         paths = [one["path"] for one in self.resources if "path" in one]
+        paths += [one["name"] for one in self.resources if one.get("place") in ("archive", "directory", "file")]
         paths += [os.path.realpath(path) for path in paths]
         homes = {os.path.dirname(self._state.home), *self._state.folders()}
         for folder in sorted({os.path.dirname(path) for path in paths}.union(PLACES, homes)):

@@ -28,14 +28,21 @@ def deprovision(state: State, places: "List[Place]", request: "Dict[str, Any]") 
     ending = [place for place in backwards if place.kind == "unit" and place.original["ActiveState"] != "active"]
     ordered = ending + [place for place in backwards if place not in ending]
     owed = state.read_json(PENDING)
-    listeners = _listeners(places)
-    known = {one["id"] for one in listeners}
+    ended = {"unit:" + place.name for place in ending}
+    listeners = [one for one in _listeners(places) if one["id"] not in ended]
+    known = ended.union(one["id"] for one in listeners)
     for name, triggers in sorted(owed.items()) if isinstance(owed, dict) else ():
         if name.startswith("unit:") and name not in known:
             listeners.append(_unit(name[len("unit:") :], list(triggers), []))
-    containers = _wire("containers", "containers", clients=request["clients"]) if places else None
+    containers = _wire("containers", "containers", clients=_clients(places, request["clients"])) if places else None
     found = [_wire("undo", "undo:{}:{}".format(one.kind, one.name), place=one.kind, name=one.name) for one in ordered]
     return ([containers] if containers else []) + found + listeners + [_wire("agent", "agent")]
+
+
+def _clients(places: "List[Place]", clients: "Dict[str, str]") -> "List[str]":
+    """The clients of the engines that Skiff set up here: another engine's containers are none of its business."""
+    units = {place.name for place in places if place.kind == "unit"}
+    return [client for unit, client in sorted(clients.items()) if unit in units]
 
 
 def chosen(places: "List[Place]", request: "Dict[str, Any]") -> "List[Tuple[Place, Wire]]":

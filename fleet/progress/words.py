@@ -77,6 +77,8 @@ class Words:
                 yield from self.check(role, check, "    ")
         for reason in outcome.reboot:
             yield f"    {paint('reboot required', YELLOW, self._colour)}: {on_one_line(reason)}"
+        for one in outcome.left:
+            yield f"    {paint('left', YELLOW, self._colour)} {on_one_line(one['id'])}: {on_one_line(one['why'])}"
         if outcome.state == events.INTERRUPTED:
             yield from self._left(outcome)
 

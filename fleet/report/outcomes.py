@@ -44,6 +44,7 @@ def outcome(story: HostStory) -> HostOutcome:
         counts={status: story.counts.get(status, 0) for status in STATUSES},
         seconds=float(story.seconds or lasted(story)),
         reboot=tuple(end.get("reboot", ())),
+        left=tuple(end.get("left", ())),
         plan=plan(story),
         results=results,
         checks=[(line["role"], Check(line["title"], bool(line["passed"]), line["detail"], line["cure"])) for line in checks],

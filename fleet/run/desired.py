@@ -83,7 +83,9 @@ def compiled(job: Job, facts: Facts, variables: Variables) -> Compiler:
 
 def message(job: Job, compiler: Compiler) -> Dict[str, Any]:
     """The fields of `desired`."""
+    back = {"undo": job.undo} if job.undo else {}
     return {
+        **back,
         "mode": job.mode,
         "run": job.run,
         "who": job.who,

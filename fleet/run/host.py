@@ -154,6 +154,8 @@ class HostRun:
 
     def _install(self, missing: PythonMissing) -> str:
         system = f"{missing.os_id} {missing.os_version}"
+        if self._job.undo:
+            self._refuse_python("there is no Python >= 3.6 on this host", "without one Skiff did nothing here that could be undone")
         self._refuse(desired.release_refusals(self._job, missing))
         line = bootstrap.python_install(missing.os_id, missing.os_version, missing.os_like)
         if line is None:
@@ -187,6 +189,9 @@ class HostRun:
             if message["status"] == "failed":
                 error = message["error"]
                 self.outcome.faults.append(Fault(error["brief"], error["details"], error["resolution"], message["id"]))
+        elif kind == "copies":
+            self.outcome.copies = message["copies"]
+            return
         elif kind == "done":
             self._done(message)
             return
@@ -194,6 +199,7 @@ class HostRun:
 
     def _done(self, message: Mapping[str, Any]) -> None:
         self.outcome.reboot = tuple(message["reboot"])
+        self.outcome.left = tuple(message.get("left", ()))
         if message["interrupted"]:
             self.outcome.state = events.INTERRUPTED
         elif self._job.mode in (CHECK, VERIFY):

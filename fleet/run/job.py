@@ -34,6 +34,7 @@ class Job:
 
     `complete` says that no role was left out; `inputs` are variables of the run's own; `questions` are probes besides the roles'.
     `fetch` gives the secrets that the inventory refers to.
+    `undo` asks the host to go back, by its own ledger: `what` is deprovision, restore or copies (docs/exchange.md).
     """
 
     mode: str
@@ -42,6 +43,7 @@ class Job:
     declared: Mapping[str, Variable] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     questions: Tuple[Probe, ...] = ()
+    undo: Optional[Mapping[str, Any]] = None
     diff: bool = False
     timeout: float = 3600.0
     silence: float = 900.0

@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from fleet.checks import Probe
 from fleet.errors import UsageError
@@ -34,6 +34,8 @@ from fleet.run.inventories import open_inventory
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
 from fleet.variables import Variable
 
+COPIES = "copies"
+
 
 @dataclass(frozen=True)
 class Options:
@@ -57,8 +59,10 @@ class Options:
     junit: str = ""
 
 
-def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ...] = ()) -> Tuple[List[HostOutcome], int]:
-    """Runs a task over the hosts; outcomes and exit status.
+def provision(
+    task: str, mode: str, options: Options, questions: Tuple[Probe, ...] = (), undo: Optional[Mapping[str, Any]] = None
+) -> Tuple[List[HostOutcome], int]:
+    """Runs a task over the hosts; outcomes and exit status. `undo` is asked of the hosts instead of what roles declare.
 
     Raises:
         UsageError: an option, the inventory or a role is faulty; nothing was connected to.
@@ -69,7 +73,7 @@ def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ..
     extra = settings(options.settings)
     defaults.check(declared, [*inventory.variables(), *variables_of(extra)])
     hosts = select(inventory, again.expanded(options.hosts, inventory.names, write_error), extra)
-    chosen = roles if mode != FACTS and not questions else ()
+    chosen = roles if mode != FACTS and not questions and not undo else ()
     job = Job(
         mode=mode,
         roles=chosen,
@@ -77,13 +81,14 @@ def provision(task: str, mode: str, options: Options, questions: Tuple[Probe, ..
         declared=declared,
         inputs=built.inputs(chosen),
         questions=questions,
+        undo=undo,
         diff=options.diff,
         timeout=int(options.timeout),
         lock_timeout=int(options.lock_timeout),
         become_password=secret("SKIFF_BECOME_PASSWORD", options.ask_become_pass, "sudo password: "),
     )
     connector = Connector(secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy, job.fetch)
-    return execute(task, job, hosts, connector, options, quiet=bool(questions) or mode == FACTS)
+    return execute(task, job, hosts, connector, options, quiet=bool(questions) or mode == FACTS or task == COPIES)
 
 
 def execute(

@@ -46,5 +46,5 @@ def resources(facts: Facts, variables: Variables) -> List[Resource]:
         Archive(f"{HOME}/{version}", variables.content("bundle"), compile_with=path, links={"python": path}),
         Link(CURRENT, version),
         *(Link(f"/usr/local/bin/{command}", f"{CURRENT}/bin/{command}") for command in COMMANDS),
-        Directory(variables.string("data_root"), mode="0711"),
+        Directory(variables.string("data_root"), mode="0711", data=True),
     ]

@@ -23,7 +23,7 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     names = ", ".join(one[:12] for _, one in running)
     if not host.force:
         raise AgentError(
-            "{} run here: {}".format("a container" if len(running) == 1 else "{} containers".format(len(running)), names),
+            "{} here: {}".format("a container runs" if len(running) == 1 else "{} containers run".format(len(running)), names),
             "what they do ends with their engine",
             "stop them, or give --force: they are asked to end, and ended after 10 seconds",
         )

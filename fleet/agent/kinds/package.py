@@ -41,7 +41,7 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """The transaction; what it brought beside is told as the plan told it."""
     log = os.path.join(host.state.prepare(), "transaction.log")
     names = _differing(want, host)
-    transaction = "{} in {}".format(want["id"], host.backups.run)
+    transaction = "{} in {}".format(names[0], host.backups.run)
     host.ledger.enter("package", transaction, {"verb": _verb(want), "had": sorted(rpm.everything())})
     _tell(change, names, dnf.transact(dnf.command(host.facts), _verb(want), names, log))
     host.ledger.enter("package", transaction, None, ours=change.steps)

@@ -5,7 +5,7 @@ import os
 from fleet.agent import diff, systemd
 from fleet.agent.change import Change
 from fleet.agent.errors import AgentError
-from fleet.agent.forecast import Forecast
+from fleet.agent.forecast import ABSENT, Forecast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     name = want["name"]
     steps = _steps(want, host)
     if any(what for _, what, _, _ in steps):
-        found = host.units.properties(name)
-        host.ledger.enter("unit", name, {field: found.get(field, "") for field in ("LoadState", "ActiveState", "UnitFileState")})
+        host.ledger.enter("unit", name, _before(name, host))
     for verb, _, _, _ in steps:
         if verb in ("start", "restart"):
             systemd.forgive(name)
@@ -59,6 +58,15 @@ def foresee(_want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None
     """What makes systemd read its files anew does so for every unit."""
     if RELOADING.intersection(change.steps):
         forecast.loaded = set(forecast.paths)
+
+
+def _before(name: str, host: "Host") -> "Dict[str, str]":
+    """What the unit was; one whose file Skiff brought was not there, though systemd may have started it since for another unit."""
+    brought = [host.ledger.place("file", path) for path in systemd.unit_files(name)]
+    if any(place is not None and place.original["type"] == ABSENT for place in brought):
+        return {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""}
+    found = host.units.properties(name)
+    return {field: found.get(field, "") for field in ("LoadState", "ActiveState", "UnitFileState")}
 
 
 def undo(place: "Place", host: "Host") -> "Optional[Change]":

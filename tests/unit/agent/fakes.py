@@ -56,8 +56,16 @@ save()
 
 RPM = """
 installed = state["installed"]
+installed_at = {name: 1 for name in installed}
 if "-ql" in sys.argv or "--import" in sys.argv:
     sys.exit("bad" in sys.argv[-1])
+if "-qa" in sys.argv:
+    print("\\n".join("%s %d" % pair for pair in installed_at.items()))
+    sys.exit(0)
+if "--test" in sys.argv:
+    kept = [(name, state["required"][name]) for name in words if name in state["required"]]
+    sys.stderr.write("".join("\\t%s is needed by (installed) %s\\n" % pair for pair in kept))
+    sys.exit(1 if kept else 0)
 names = words[1:] if "--qf" in sys.argv else words
 missing = 0
 for name in names:
@@ -117,7 +125,17 @@ class FakeHost:
         self.folder = folder / "host"
         self.bin = self.folder / "bin"
         self.bin.mkdir(parents=True)
-        self.update(units={}, broken=[], short_lived=[], installed=[], available={}, cached=False, dnf_locked=0, dnf_fails=False)
+        self.update(
+            units={},
+            broken=[],
+            short_lived=[],
+            installed=[],
+            available={},
+            cached=False,
+            dnf_locked=0,
+            dnf_fails=False,
+            required={},
+        )
         for name, body in PROGRAMS.items():
             program = self.bin / name
             program.write_text(HEAD.format(python=sys.executable, folder=str(self.folder)) + body)
