@@ -21,6 +21,7 @@ TOP = (
     undo.restore,
     undo.deprovision,
     runs.report,
+    runs.resume,
     project.bundle,
     project.demo,
     project.lint,

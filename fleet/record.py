@@ -8,7 +8,8 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import IO, Any, Dict, List, Optional
+from types import MappingProxyType
+from typing import IO, Any, Dict, List, Mapping, Optional
 
 from fleet import record_files
 from fleet.errors import UsageError
@@ -19,11 +20,14 @@ TOLD_BEFORE = ("results", "checks")
 
 
 class Record:
-    """A listener that writes the run record. `who` runs it."""
+    """A listener that writes the run record. `who` runs it; `about` is what else its first line tells."""
 
-    def __init__(self, task: str, directory: Optional[Path] = None, who: str = "") -> None:
+    def __init__(
+        self, task: str, directory: Optional[Path] = None, who: str = "", about: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self._task = task
         self._who = who
+        self._about = about
         self._directory = directory or record_files.runs_directory()
         self._stream: Optional[IO[str]] = None
         self._run = ""
@@ -42,7 +46,15 @@ class Record:
             ) from error
         record_files.hold(descriptor)
         self._stream = os.fdopen(descriptor, "w", encoding="utf-8")
-        opening = {"kind": "begin", "run": run, "task": self._task, "who": self._who, "at": time.time(), "hosts": hosts}
+        opening = {
+            "kind": "begin",
+            "run": run,
+            "task": self._task,
+            "who": self._who,
+            "at": time.time(),
+            "hosts": hosts,
+            **self._about,
+        }
         self._write(opening)
         with contextlib.suppress(OSError):
             record_files.prune(self._directory)

@@ -44,7 +44,7 @@ class HostStory:
 
 @dataclass
 class Run:
-    """A recorded run."""
+    """A recorded run. `repeat` is what repeats it, none of a run that cannot be; `resumes` names the run that it went on with."""
 
     name: str
     task: str
@@ -53,6 +53,8 @@ class Run:
     ended: float
     state: str
     hosts: Dict[str, HostStory]
+    repeat: Line = field(default_factory=dict)
+    resumes: str = ""
 
     @property
     def states(self) -> Dict[str, int]:
@@ -142,7 +144,17 @@ def told(name: str, found: Iterator[Dict[str, Any]], details: bool) -> Optional[
     if first is None or "hosts" not in first:
         return None
     hosts = {host: HostStory(host) for host in first["hosts"]}
-    run = Run(name, first["task"], first.get("who", ""), first["at"], first["at"], KILLED, hosts)
+    run = Run(
+        name,
+        first["task"],
+        first.get("who", ""),
+        first["at"],
+        first["at"],
+        KILLED,
+        hosts,
+        first.get("repeat") or {},
+        first.get("resumes", ""),
+    )
     for line in found:
         run.ended = max(run.ended, line["at"])
         if line["kind"] == "end" and "host" not in line:
@@ -205,3 +217,20 @@ def last_work(directory: Optional[Path] = None) -> Run:
             return run
     place = directory or record_files.runs_directory()
     raise UsageError(f"there is no last run in {place} to take hosts from", resolution="name hosts or groups; " + NONE_YET)
+
+
+BROKEN = (events.FAILED, events.UNREACHABLE, events.INTERRUPTED, UNFINISHED)
+
+
+def last_broken(directory: Optional[Path] = None) -> Run:
+    """The last run that left hosts where they should not be, and that no later run went on with.
+
+    Raises:
+        UsageError: there is none.
+    """
+    resumed = set()
+    for run in recent(directory):
+        resumed.add(run.resumes)
+        if run.state != IN_PROGRESS and run.task not in QUESTIONS and run.name not in resumed and run.hosts_in(*BROKEN):
+            return run
+    raise UsageError("there is nothing to resume", "every recorded run came to a good end, goes on, or was resumed")

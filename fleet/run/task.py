@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from fleet.checks import Probe
@@ -27,7 +28,7 @@ from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
 from fleet.roles import defaults, loader
 from fleet.roles.loader import Role
-from fleet.run import again, built, places
+from fleet.run import again, built, places, resume
 from fleet.run.connector import Connector
 from fleet.run.fanout import Fanout, exit_status
 from fleet.run.inventories import open_inventory
@@ -60,9 +61,16 @@ class Options:
 
 
 def provision(
-    task: str, mode: str, options: Options, questions: Tuple[Probe, ...] = (), undo: Optional[Mapping[str, Any]] = None
+    task: str,
+    mode: str,
+    options: Options,
+    questions: Tuple[Probe, ...] = (),
+    undo: Optional[Mapping[str, Any]] = None,
+    resumes: str = "",
 ) -> Tuple[List[HostOutcome], int]:
-    """Runs a task over the hosts; outcomes and exit status. `undo` is asked of the hosts instead of what roles declare.
+    """Runs a task over the hosts; outcomes and exit status.
+
+    `undo` is asked of the hosts instead of what roles declare; `resumes` names the run that this one goes on with.
 
     Raises:
         UsageError: an option, the inventory or a role is faulty; nothing was connected to.
@@ -88,17 +96,26 @@ def provision(
         become_password=secret("SKIFF_BECOME_PASSWORD", options.ask_become_pass, "sudo password: "),
     )
     connector = Connector(secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy, job.fetch)
-    return execute(task, job, hosts, connector, options, quiet=bool(questions) or mode == FACTS or task == COPIES)
+    about: Dict[str, Any] = {"resumes": resumes} if resumes else {}
+    if not questions:
+        about["repeat"] = resume.repetition(mode, vars(options), undo)
+    return execute(task, job, hosts, connector, options, bool(questions) or mode == FACTS or task == COPIES, about)
 
 
 def execute(
-    task: str, job: Job, hosts: Sequence[Host], connector: Connector, options: Options, quiet: bool
+    task: str,
+    job: Job,
+    hosts: Sequence[Host],
+    connector: Connector,
+    options: Options,
+    quiet: bool,
+    about: Mapping[str, Any] = MappingProxyType({}),
 ) -> Tuple[List[HostOutcome], int]:
-    """The run itself, shown as the options ask."""
+    """The run itself, shown as the options ask; `about` goes into its record."""
     # First, for what cannot be written is refused as it begins, and the record is to know of no run that never was.
     files: List[Listener] = [Junit(Path(options.junit))] if options.junit else []
     limits = places.limits(int(options.forks) if options.forks else None)
-    fanout = Fanout(job, connector, [*files, Record(task, who=job.who), *shown(job, options, quiet)], limits)
+    fanout = Fanout(job, connector, [*files, Record(task, who=job.who, about=about), *shown(job, options, quiet)], limits)
     executor: Executor = ThreadPoolExecutor(min(limits.most, len(hosts)), thread_name_prefix="host")
     with executor:
         outcomes = fanout.run(hosts, executor)

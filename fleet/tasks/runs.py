@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from invoke.context import Context
 
-from fleet.tasks.options import CONNECT, DIFF, Table, skiff_task, told
+from fleet.tasks.options import CONNECT, DIFF, Table, end, skiff_task, told
 
 
 def named(*names: str) -> bool:
@@ -16,7 +17,10 @@ def named(*names: str) -> bool:
 
 
 RUN: Table = {
-    "run": (None if named("runs.show", "report") else "", "The run's name, or the beginning of it (default: the last run)."),
+    "run": (
+        None if named("runs.show", "report", "resume") else "",
+        "The run's name, or the beginning of it (default: the last run).",
+    ),
 }
 JSON: Table = {"json": CONNECT["json"]}
 
@@ -62,3 +66,26 @@ def report(_: Context, run: str, out: str) -> None:
         path = Path(out or f"skiff-{recorded.run.name}.html")
         page.write(path, page.render(recorded))
         print(path)
+
+
+@skiff_task(
+    {"run": (RUN["run"][0], "The run's name, or the beginning of it (default: the last run that left something undone).")},
+    {name: CONNECT[name] for name in ("forks", "json", "ask_pass", "ask_become_pass")},
+    positional=("run",),
+)
+def resume(_: Context, run: str, **given: Any) -> None:
+    """Do the rest of a run: the same again on the hosts that failed, were not reached, or were not finished.
+
+    Example: ./inv resume
+    """
+    with told():
+        from fleet.recorded import whole
+        from fleet.run.resume import rest
+        from fleet.run.task import Options, provision
+
+        found = rest(run)
+        asked = {name: value for name, value in given.items() if value}
+        with whole(found.run):
+            options = Options(hosts=found.hosts, **{**found.options, **asked})
+        status = provision(found.task, found.mode, options, undo=found.undo, resumes=found.run)[1]
+    end(status)

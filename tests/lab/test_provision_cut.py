@@ -140,3 +140,17 @@ def test_the_control_process_killed_at_random_moments_of_a_first_run(lab: Lab, t
                 process.kill()
                 process.wait()
             assert_converges(suite, name)
+
+
+def test_a_killed_run_is_resumed_with_the_same_options(own: Suite, lab: Lab) -> None:
+    own.environment = {"KILL_AFTER": "6"}
+    assert own.run("provision", "lab1", "--set", "word=resumed", code=KILLED + RUN).returncode == -signal.SIGKILL
+    own.environment = {}
+    resume = Suite(lab, own.directory)
+    argv = resume.argv("resume")
+    done = subprocess.run(argv, env=resume.env(), cwd=own.directory, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert lab.exec("lab1", ["cat", "/var/lib/own/b"]).stdout == "resumed from lab1\n"
+    assert own.events()[0]["resumes"]
+    again = subprocess.run(argv, env=resume.env(), cwd=own.directory, capture_output=True, text=True, timeout=120)
+    assert (again.returncode, "nothing to resume" in again.stderr) == (1, True)
