@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 
 from fleet.agent.errors import AgentError
+from fleet.agent.output import Bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,19 +57,20 @@ def run(
     """Run a program to its end in a session of its own, with `given` to read.
 
     Its output goes to a file (`log`, or an unnamed one), not a pipe: what it leaves running holds nobody up, and a
-    transaction whose agent was killed does not die of a broken pipe.
+    transaction whose agent was killed does not die of a broken pipe. Of endless output head and tail are kept.
     """
     with _scratch() if log is None else open(log, "w+b") as out, _scratch() as err, _stdin(given) as text:
         try:
             child = subprocess.Popen(argv, stdin=text, stdout=out, stderr=err, start_new_session=True)
         except OSError as error:
             return Finished(argv, MISSING, "", "{}: {}".format(argv[0], error.strerror))
-        try:
-            status = child.wait(timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            status = TIMED_OUT
+        with Bounded(out, err):
+            try:
+                status = child.wait(timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+                status = TIMED_OUT
         return Finished(argv, status, _text(out), _text(err))
 
 

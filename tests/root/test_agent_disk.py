@@ -10,7 +10,7 @@ from typing import Iterator
 import pytest
 
 from fleet.content import Content
-from fleet.resources import Archive, File
+from fleet.resources import Archive, Command, File
 from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import FakeHost
 from tests.unit.agent.tarballs import tarball
@@ -59,6 +59,20 @@ def test_full_disk_under_the_agents_own_directory(session: Session, small: Path,
     (small / "filler").unlink()
     session.apply([wire(File(str(tmp_path / "y"), content("y")))])
     assert (tmp_path / "y").exists()
+
+
+def test_endless_output_does_not_fill_the_disk(session: Session, tmp_path: Path) -> None:
+    """160 MB said where 48 fit: the beginning and the end are kept."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    say = "echo first; for i in $(seq 40); do head -c 4000000 /dev/zero; sleep 0.05; done; echo last; exit 3"
+    session.within = ("unshare", "-m", "sh", "-e", "-c", 'mount -t tmpfs -o size=48m tmpfs /run; exec "$@"', "sh")
+    _, results, _ = session.apply([wire(Command("talker", ("sh", "-c", say)))])
+    details = results[0]["error"]["details"]
+    assert "first" in details
+    assert "bytes were left out" in details
+    assert details.endswith("last")
+    assert "No space" not in details
 
 
 def test_read_only(session: Session, small: Path) -> None:

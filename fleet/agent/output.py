@@ -1,0 +1,63 @@
+"""A program's output in a file that stays small: of an endless one its beginning and its end are kept."""
+
+import contextlib
+import fcntl
+import os
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, List
+
+LARGEST = 4 << 20  # bytes: more than any program has to say, and less than a host's /run can spare
+HEAD = 64 << 10
+TAIL = 1 << 20
+LOOK = 0.05  # seconds
+
+
+class Bounded:
+    """While it is entered, looks after files that a program appends to, and cuts those that grow too large.
+
+    The files are the program's own standard output and error, not pipes that would have to be emptied: what it leaves running
+    behind goes on writing, and holds nobody up.
+    """
+
+    def __init__(self, *streams: "IO[bytes]") -> None:
+        self._streams = streams
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        for stream in streams:  # so that a program that writes on after a cut writes at the new end
+            descriptor = stream.fileno()
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
+
+    def __enter__(self) -> None:
+        self._watch.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watch.join()
+        self._cut()
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK):
+            self._cut()
+
+    def _cut(self) -> None:
+        for stream in self._streams:
+            with contextlib.suppress(OSError):
+                _cut(stream.fileno())
+
+
+def _cut(descriptor: int) -> None:
+    size = os.fstat(descriptor).st_size
+    if size <= LARGEST:
+        return
+    head = os.pread(descriptor, HEAD, 0)
+    tail = os.pread(descriptor, TAIL, size - TAIL)
+    os.ftruncate(descriptor, 0)
+    _append(descriptor, [head, "\n... {} bytes were left out\n".format(size - len(head) - len(tail)).encode("ascii"), tail])
+
+
+def _append(descriptor: int, parts: "List[bytes]") -> None:
+    for part in parts:
+        os.write(descriptor, part)
