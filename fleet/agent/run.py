@@ -30,6 +30,7 @@ class Run:
         self._mode = desired["mode"]
         self._diffs = bool(desired["diff"])
         self._probes = desired["probes"]
+        self._brought_python = bool(desired.get("python"))
         undo = desired.get("undo") or {}
         self._deprovision = undo.get("what") == "deprovision"
         self.resources = plan.in_order(_backwards(state, undo) if undo else desired["resources"])
@@ -52,6 +53,8 @@ class Run:
     def _execute(self) -> "Dict[str, Any]":
         if self._mode == "apply":
             self._clean()
+        if self._brought_python:
+            self._host.ledger.enter("python", "python3", None)
         made = plan.make(self.resources, self._host, self._diffs)
         self._send_plan(made)
         if self._mode != "apply":

@@ -15,6 +15,7 @@ from fleet.exchange.opening import PythonMissing
 from fleet.exchange.session import Session
 from fleet.inventory.model import Host
 from fleet.plan import Change, Plan
+from fleet.roles.compile import Compiler
 from fleet.run import desired
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
 from fleet.secret import Secret
@@ -137,7 +138,7 @@ class HostRun:
         self._reached = True
         self._resources = sum(not wire["handler"] for wire in compiler.resources)
         results = []
-        for message in session.run(desired.message(self._job, compiler), compiler.contents):
+        for message in session.run(self._message(compiler), compiler.contents):
             if message["type"] == "probes":
                 results = message["results"]
             else:
@@ -151,6 +152,10 @@ class HostRun:
             ]
             self._tell("checks", {"checks": self.outcome.as_json()["checks"]})
         self._conclude(session)
+
+    def _message(self, compiler: Compiler) -> Dict[str, Any]:
+        brought = {"python": True} if self._installing is not None else {}
+        return {**desired.message(self._job, compiler), **brought}
 
     def _install(self, missing: PythonMissing) -> str:
         system = f"{missing.os_id} {missing.os_version}"

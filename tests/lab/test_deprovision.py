@@ -42,6 +42,17 @@ def assert_given_back(suite: Suite, name: str, before: Set[str]) -> None:
     assert sorted(after - before) == []
 
 
+def assert_containers_stand_against_it(suite: Suite, name: str) -> None:
+    image = b"".join(probe_image.at_hand()["x86_64"].chunks())
+    run = "base64 -d | skiff load && skiff run -d --network none skiff/probe:1 sleep 1000"
+    started = suite.lab.exec(name, ["sh", "-c", run], base64.b64encode(image).decode())
+    assert started.returncode == 0, started.stderr
+    refused = suite.document("deprovision", name)
+    assert refused["status"] == 2
+    assert "a container runs here" in refused[name]["faults"][0]["brief"]
+    assert suite.lab.exec(name, ["pgrep", "-f", "sleep 1000"]).returncode == 0
+
+
 @pytest.mark.parametrize("release", ["el9", pytest.param("el8", marks=pytest.mark.long)])
 def test_a_host_is_given_back_as_it_was(suite: Suite, fresh_host: FreshHost, release: str) -> None:
     name = fresh_host(release).name
@@ -53,8 +64,10 @@ def test_a_host_is_given_back_as_it_was(suite: Suite, fresh_host: FreshHost, rel
     (left,) = plan[name]["left"]
     assert left["id"] == "directory:/var/lib/skiff"
     assert "--purge-data" in left["why"]
-    outcome = suite.document("deprovision", name, "--purge-data")
+    assert_containers_stand_against_it(suite, name)
+    outcome = suite.document("deprovision", name, "--force", "--purge-data")
     assert (outcome["status"], outcome[name]["faults"], outcome[name]["left"]) == (0, [], [])
+    assert suite.lab.exec(name, ["pgrep", "-f", "sleep 1000"]).returncode == 1
     assert_given_back(suite, name, before)
     assert suite.document("deprovision", name)[name]["state"] == "ok"
     assert_given_back(suite, name, before)
@@ -94,20 +107,3 @@ def test_what_others_depend_on_stays_and_is_told(suite: Suite, lab: Lab, fresh_h
     }
     assert left["group:skiff"] == "somebody is in it: someone"
     assert lab.exec(name, ["cat", "/etc/skiff/own"]).stdout == "own\n"
-
-
-def test_running_containers_are_kept_unless_by_force(suite: Suite, lab: Lab, fresh_host: FreshHost) -> None:
-    name = fresh_host().name
-    provision(suite, name)
-    image = b"".join(probe_image.at_hand()["x86_64"].chunks())
-    lab.exec(name, ["sh", "-c", "base64 -d > /tmp/probe.tar"], base64.b64encode(image).decode())
-    assert lab.exec(name, ["skiff", "load", "--input", "/tmp/probe.tar"]).returncode == 0
-    started = lab.exec(name, ["skiff", "run", "-d", "--network", "none", "skiff/probe:1", "sleep", "1000"])
-    assert started.returncode == 0, started.stderr
-    refused = suite.document("deprovision", name)
-    assert refused["status"] == 2
-    assert "a container runs here" in refused[name]["faults"][0]["brief"]
-    assert lab.exec(name, ["skiff", "ps", "-q"]).stdout.strip()
-    outcome = suite.document("deprovision", name, "--force", "--purge-data")
-    assert (outcome["status"], outcome[name]["faults"], outcome[name]["left"]) == (0, [], [])
-    assert lab.exec(name, ["pgrep", "-f", "sleep 1000"]).returncode == 1

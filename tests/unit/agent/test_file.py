@@ -208,4 +208,5 @@ def test_a_link_to_a_directory_that_another_user_may_move_is_not_followed(sessio
 def test_the_end_of_long_output_is_kept() -> None:
     done = process.run(["sh", "-c", f"head -c {process.LONGEST + 10} /dev/zero; echo the end"])
     assert done.stdout.endswith("the end\n")
-    assert len(done.stdout) == process.LONGEST
+    assert "bytes were left out" in done.stdout
+    assert len(done.stdout) <= process.LONGEST

@@ -174,6 +174,12 @@ def test_a_command_is_told_and_holds_nothing_up(session: Session) -> None:
     assert not session.home.exists()
 
 
+def test_the_bootstraps_python_is_told_and_left(session: Session, root: Path) -> None:
+    session.apply([wire(File(str(root / "x"), content("x")))], python=True)
+    assert list(left(deprovision(session))) == ["python:python3"]
+    assert not session.home.exists()
+
+
 def test_no_text_of_a_secret_is_kept_or_shown(session: Session, root: Path) -> None:
     session.apply([wire(File(str(root / "s"), content("hunter2\n"), mode="0600", secret=True))])
     ledger = (session.home / "ledger.jsonl").read_text()
