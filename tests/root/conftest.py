@@ -17,6 +17,7 @@ from skiff.cgroup import files, hierarchy
 from skiff.errors import SkiffError
 from skiff.linux import mounts, namespaces, network, prctl
 from tests.root.box import Box
+from tests.root.oci import Oci
 
 PATIENCE = 5.0
 _NUMBERS = itertools.count()
@@ -152,6 +153,12 @@ def box(tmp_path: Path, cgroup_prefix: str, busybox: Path) -> Iterator[Box]:
     made = Box(tmp_path, cgroup_prefix, busybox)
     yield made
     made.close()
+
+
+@pytest.fixture
+def oci(box: Box, tmp_path: Path) -> Oci:
+    """skiff-oci with a root of its own."""
+    return Oci(box, tmp_path)
 
 
 @pytest.fixture

@@ -162,6 +162,7 @@ def test_a_create_killed_halfway_can_be_deleted(box: Box, monkeypatch: pytest.Mo
     spec = box.spec("sleep", "100")
     spec["linux"]["cgroupsPath"] = f"{box.prefix}/c1"
     directory, _ = box.bundle("c1", spec)
+    flags = {"bundle": str(directory)}
     containers = Store(str(box.path / "oci"))
 
     def killed(_spec: object, _bundle: str, around: Surroundings, _channels: object) -> None:
@@ -172,7 +173,7 @@ def test_a_create_killed_halfway_can_be_deleted(box: Box, monkeypatch: pytest.Mo
     pid = os.fork()
     if pid == 0:
         try:
-            create.make(containers, "c1", {"bundle": str(directory)})
+            create.make(containers, "c1", *create.load(flags), flags)
         finally:
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL

@@ -4,58 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 import pytest
 
-from tests.root.box import Box, alive
-
-COMMAND = Path(__file__).parents[2] / "runtime" / "bin" / "skiff-oci"
-
-
-class Oci:
-    """The command on a root of its own, with bundles whose root is a copy of the box's."""
-
-    def __init__(self, box: Box, path: Path) -> None:
-        self.box, self.root = box, path / "oci"
-
-    def bundle(self, identity: str, *arguments: str, **changes: Any) -> Path:
-        directory = self.box.path / identity
-        shutil.copytree(self.box.rootfs, directory / "rootfs", symlinks=True)
-        spec = {**self.box.spec(*arguments), **changes}
-        spec["linux"]["cgroupsPath"] = f"{self.box.prefix}/{identity}"
-        (directory / "config.json").write_text(json.dumps(spec))
-        return directory
-
-    def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [str(COMMAND), "--root", str(self.root), *arguments]
-        environment = {**os.environ, "SKIFF_PYTHON": sys.executable}
-        # A file, not a pipe: a container that outlives `create` would hold the pipe open.
-        with (
-            open(self.box.path / "output", "w+", encoding="utf-8") as out,
-            open(self.box.path / "errors", "w+", encoding="utf-8") as err,
-        ):
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, timeout=30)
-            out.seek(0)
-            err.seek(0)
-            result = subprocess.CompletedProcess(command, done.returncode, out.read(), err.read())
-        assert not check or result.returncode == 0, result.stderr
-        return result
-
-    def state(self, identity: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self("state", identity).stdout)
-        return found
-
-
-@pytest.fixture
-def oci(box: Box, tmp_path: Path) -> Oci:
-    return Oci(box, tmp_path)
+from tests.root.box import alive
+from tests.root.oci import Oci
 
 
 def test_create_start_kill_delete(oci: Oci, tmp_path: Path, until: Callable[[Callable[[], bool]], None]) -> None:
@@ -128,7 +85,8 @@ def test_an_identity_is_taken_once(oci: Oci) -> None:
     ("arguments", "message"),
     [
         (["start", "nosuch"], "container does not exist: nosuch"),
-        (["create", "--console-socket", "/x", "a"], "--console-socket is not supported by this version of skiff-oci: leave it out"),
+        (["checkpoint", "a"], "checkpoint is not supported by skiff-oci: it has no CRIU"),
+        (["restore", "a"], "restore is not supported by skiff-oci: it has no CRIU"),
         (["create", "--nosuch", "a"], "unknown flag --nosuch; see skiff-oci --help"),
         (["frobnicate"], "unknown command 'frobnicate'; see skiff-oci --help"),
         (["create", "-b", "/nosuch", "a"], "/nosuch/config.json: no such file or directory"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skiff.cgroup import hierarchy, v1, v2
+from skiff.cgroup import absent, hierarchy, v1, v2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,11 @@ if TYPE_CHECKING:
 
 
 def open_manager(place: str, mount_point: str = hierarchy.MOUNT_POINT) -> CgroupManager:
-    """The manager for a place on this machine: a path from the root, or `slice:prefix:name` for a scope of systemd's."""
+    """The manager for a place on this machine: a path from the root, or `slice:prefix:name` for a scope of systemd's;
+    none for an empty one.
+    """
+    if not place:
+        return absent.Absent()
     if not place.startswith("/") and ":" in place:
         from skiff.cgroup.scope import Scope, Unit
 

@@ -19,6 +19,7 @@ NAMES = (
     "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ",
     "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
 )  # fmt: skip
+MOST = 64  # bits of a set
 NUMBERS = {name: number for number, name in enumerate(NAMES)}
 _VERSION_3 = 0x20080522
 
@@ -36,8 +37,8 @@ LIBC.capget.argtypes = (ctypes.POINTER(_Header), ctypes.POINTER(_Sets))
 
 
 def mask(names: list[str] | tuple[str, ...]) -> int:
-    """A set as bits."""
-    return sum(1 << NUMBERS[name] for name in set(names))
+    """A set as bits; unknown names are none."""
+    return sum(1 << NUMBERS[name] for name in set(names) if name in NUMBERS)
 
 
 def last() -> int:

@@ -9,11 +9,20 @@ from skiff.errors import SyscallError
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
+# Without letting go of the interpreter's lock: for a clone, whose child has but this thread.
+HOLDING = ctypes.PyDLL(None, use_errno=True)
+HOLDING.syscall.restype = ctypes.c_long
+X86_64 = os.uname().machine == "x86_64"
 
 _HINTS = {
     1: "not permitted: the process lacks a capability, or its namespace or security module forbids it",
     38: "not implemented: this kernel is too old for it",
 }
+
+
+def number(x86_64: int, generic: int) -> ctypes.c_long:
+    """A system call's number on this machine; `generic` is arm64's and everyone's since."""
+    return ctypes.c_long(x86_64 if X86_64 else generic)
 
 
 def failure(syscall: str, number: int, detail: str = "") -> SyscallError:

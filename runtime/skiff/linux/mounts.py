@@ -16,11 +16,14 @@ MS_SYNCHRONOUS = 16
 MS_REMOUNT = 32
 MS_MANDLOCK = 64
 MS_DIRSYNC = 128
+MS_NOSYMFOLLOW = 256
 MS_NOATIME = 1024
 MS_NODIRATIME = 2048
 MS_BIND = 4096
+MS_MOVE = 8192
 MS_REC = 16384
 MS_SILENT = 32768
+MS_POSIXACL = 1 << 16
 MS_UNBINDABLE = 1 << 17
 MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
@@ -34,6 +37,7 @@ MNT_DETACH = 2
 MAX_DATA = 4095  # the smallest page, less its last byte
 SYS_PIVOT_ROOT = 155 if os.uname().machine == "x86_64" else 41
 PROC_SUPER_MAGIC = 0x9FA0
+DEVPTS_SUPER_MAGIC = 0x1CD1
 
 
 class _Statfs(ctypes.Structure):
@@ -69,3 +73,16 @@ def filesystem_magic(fd: int) -> int:
     buffer = _Statfs()
     check(LIBC.fstatfs(fd, ctypes.byref(buffer)), "fstatfs")
     return int(buffer.f_type)
+
+
+# statvfs's words for what a mount is, as mount(2) wants them said again.
+_KEPT = (
+    (0x1, MS_RDONLY), (0x2, MS_NOSUID), (0x4, MS_NODEV), (0x8, MS_NOEXEC), (0x400, MS_NOATIME), (0x800, MS_NODIRATIME),
+    (0x1000, MS_RELATIME), (0x2000, MS_NOSYMFOLLOW),
+)  # fmt: skip
+
+
+def flags_of(fd: int) -> int:
+    """The flags of the mount that an open file lies on; in a user namespace a change must keep them."""
+    found = os.fstatvfs(fd).f_flag
+    return sum(flag for bit, flag in _KEPT if found & bit)

@@ -1,10 +1,10 @@
-"""unshare and setns."""
+"""unshare, setns and clone."""
 
 from __future__ import annotations
 
 import ctypes
 
-from skiff.linux.libc import LIBC, check
+from skiff.linux.libc import HOLDING, LIBC, check, number
 
 CLONE_NEWTIME = 0x00000080
 CLONE_NEWNS = 0x00020000
@@ -14,10 +14,14 @@ CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
+CLONE_PARENT = 0x00008000
+_SIGCHLD = 17
+_CLONE = number(56, 220)
 
 LIBC.unshare.argtypes = (ctypes.c_int,)
 LIBC.setns.argtypes = (ctypes.c_int, ctypes.c_int)
 LIBC.sethostname.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+LIBC.setdomainname.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
 
 
 def unshare(flags: int) -> None:
@@ -33,3 +37,15 @@ def setns(fd: int, kind: int) -> None:
 def sethostname(name: bytes) -> None:
     """Name the present uts namespace."""
     check(LIBC.sethostname(name, len(name)), "sethostname", name)
+
+
+def setdomainname(name: bytes) -> None:
+    """The NIS domain of the present uts namespace."""
+    check(LIBC.setdomainname(name, len(name)), "setdomainname", name)
+
+
+def fork_sibling() -> int:
+    """fork(2), but the child is our parent's; 0 in the child. For a process with one thread."""
+    flags = ctypes.c_long(CLONE_PARENT | _SIGCHLD)
+    nothing = ctypes.c_long(0)
+    return check(HOLDING.syscall(_CLONE, flags, nothing, nothing, nothing, nothing), "clone")

@@ -7,7 +7,7 @@ import ctypes
 import os
 
 from skiff.linux import signals
-from skiff.linux.libc import LIBC
+from skiff.linux.libc import LIBC, check
 
 _CLOSE_RANGE = ctypes.c_long(436)
 _CLOSE_RANGE_CLOEXEC = ctypes.c_uint(4)
@@ -56,3 +56,36 @@ def start_time(pid: int) -> int | None:
     except OSError:
         return None
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+_PIDFD_GETFD = ctypes.c_long(438)
+
+
+def descriptor_of(pid: int, fd: int) -> int:
+    """A copy of another process's descriptor."""
+    process = os.pidfd_open(pid)
+    try:
+        return check(LIBC.syscall(_PIDFD_GETFD, ctypes.c_int(process), ctypes.c_int(fd), ctypes.c_uint(0)), "pidfd_getfd", str(fd))
+    finally:
+        os.close(process)
+
+
+def run(command: list[str]) -> tuple[int, str]:
+    """A program of the host to its end: exit status and the last of what it said, without a shell."""
+    said = os.memfd_create("output", os.MFD_CLOEXEC)
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, said, fd) for fd in (1, 2)]
+        pid = os.posix_spawn(command[0], command, dict(os.environ), file_actions=actions)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return code, last_of(said)
+    finally:
+        os.close(said)
+
+
+LAST = 4096
+
+
+def last_of(fd: int) -> str:
+    """The end of what was written to a file that is open."""
+    size = os.fstat(fd).st_size
+    return os.pread(fd, LAST, max(size - LAST, 0)).decode("utf-8", "replace").strip()

@@ -11,18 +11,19 @@ from __future__ import annotations
 import os
 
 from skiff.errors import Conflict
-from skiff.oci.create import Channels, await_exec
+from skiff.oci.attendance import Channels, await_exec
 
 
 def for_another_process(directory: str) -> Channels:
-    """Make both; the gate's other end is not opened here."""
+    """Make both."""
     gate, report = f"{directory}/gate", f"{directory}/report"
     os.mkfifo(gate, 0o600)
     os.mkfifo(report, 0o600)
     read = os.open(report, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     os.set_blocking(read, True)
     both = os.O_RDWR | os.O_CLOEXEC
-    return Channels((os.open(gate, both), -1), (read, os.open(report, both)))
+    inner = os.open(gate, both)
+    return Channels((inner, os.open(gate, os.O_WRONLY | os.O_CLOEXEC)), (read, os.open(report, both)))
 
 
 def open_gate(directory: str, program: str) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import errno
+import json
 import os
 
+from skiff.errors import InvalidInput
 from skiff.linux import namespaces as ns
-from skiff.linux import signals
+from skiff.linux import scheduling
 from skiff.linux.capabilities import NUMBERS
-from skiff.oci import command, failure, rootfs
+from skiff.oci import attendance, hooks, labels, namespaces, rootfs, seccomp, status, trees
+from skiff.oci.attendance import Attendance
 from skiff.oci.init import Init, InitPlan
-from skiff.oci.namespaces import NamespacePlan
+from skiff.oci.listener import Listener
 from skiff.oci.process import ProcessPlan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from skiff.cgroup.manager import CgroupManager
+    from skiff.oci.attendance import Channels
+    from skiff.oci.namespaces import NamespacePlan
     from skiff.spec.types import Mount, Spec
 
 
@@ -28,148 +34,152 @@ class Created:
         self.pid, self.report, self.gate = pid, report, gate
 
 
-class Channels:
-    """The gate's end that init reads and the one that opens it (-1 if another process will), the report's two ends."""
-
-    __slots__ = ("inner", "outer", "read", "write")
-
-    def __init__(self, gate: tuple[int, int], report: tuple[int, int]) -> None:
-        self.inner, self.outer = gate
-        self.read, self.write = report
-
-
 class Surroundings:
-    """What is around a container and not in its bundle: mounts that make its root, its cgroup, its standard streams.
+    """What is around a container and not in its bundle.
 
-    `dies_with_parent`: whether init is killed when the process that made it ends.
+    `mounts` make its root; `dies_with_parent`: whether init is killed when the process that made it ends; `console` is a connected
+    socket for the terminal, -1 for none; `preserved` descriptors from 3 on pass exec; `store` keeps compiled filters.
     """
 
-    __slots__ = ("cgroup", "dies_with_parent", "mounts", "stdio")
+    __slots__ = (
+        "cgroup", "console", "dies_with_parent", "identity", "keyring", "mounts", "no_pivot", "preserved", "stdio", "store",
+    )  # fmt: skip
 
-    def __init__(self, cgroup: CgroupManager, mounts: list[Mount], stdio: tuple[int, int, int], dies_with_parent: bool) -> None:
-        self.cgroup, self.mounts, self.stdio, self.dies_with_parent = cgroup, mounts, stdio, dies_with_parent
+    def __init__(self, identity: str, store: str, cgroup: CgroupManager) -> None:
+        self.identity, self.store, self.cgroup = identity, store, cgroup
+        self.mounts: list[Mount] = []
+        self.stdio = (0, 1, 2)
+        self.dies_with_parent = False
+        self.console = -1
+        self.preserved = 0
+        self.no_pivot = False
+        self.keyring = True
 
 
 def create(spec: Spec, bundle: str, around: Surroundings, channels: Channels) -> Created:
     """Make the container; on an error (CreateError and other SkiffErrors) nothing is left of it, the channels included."""
-    plan = None
-    pid = -1
     cgroup = around.cgroup
+    plan: InitPlan | None = None
+    attending: Attendance | None = None
     try:
         cgroup.create((spec.get("linux") or {}).get("resources") or {})
     except BaseException:
         # It has undone what it did; what was there before, another's processes in it, stays.
-        _close(channels)
+        channels.close()
         raise
     try:
         plan = _plan(spec, bundle, around)
-        pid = _fork(plan, channels)
-        os.close(channels.write)
-        channels.write = -1
-        _await_ready(channels.read, plan)
+        attending = _attendance(spec, plan, channels, hook_state(spec, around.identity, bundle))
+        attending.begin(lambda: Init(plan, channels.write, channels.inner))
+        attending.until_ready()
     except BaseException:
-        _abandon(pid, cgroup, channels)
+        _abandon(attending, cgroup, channels)
         raise
     finally:
         cgroup.entered()
+        if attending is not None and attending.listener is not None:
+            attending.listener.close()
         if plan is not None:
-            plan.namespaces.close()
+            _close(plan)
     os.close(channels.inner)
-    return Created(pid, channels.read, channels.outer)
+    return Created(attending.pid, channels.read, channels.outer)
+
+
+def _abandon(attending: Attendance | None, cgroup: CgroupManager, channels: Channels) -> None:
+    channels.close()
+    if attending is not None:
+        attending.abandon()
+    cgroup.delete()
+
+
+def _close(plan: InitPlan) -> None:
+    plan.namespaces.close()
+    trees.close_all(plan.trees)
+    if plan.hook_output >= 0:
+        os.close(plan.hook_output)
 
 
 def _plan(spec: Spec, bundle: str, around: Surroundings) -> InitPlan:
     cgroup = around.cgroup
-    process = ProcessPlan(spec["process"])
-    if not cgroup.confines_devices:
+    linux = spec.get("linux") or {}
+    planned = namespaces.of_spec(spec)
+    try:
+        process = process_plan(spec, around, planned)
+        own_view = bool(planned.made & ns.CLONE_NEWCGROUP)
+        circumstances = rootfs.Circumstances(around.mounts, cgroup.views(own_view), users=planned.users, no_pivot=around.no_pivot)
+        root = rootfs.plan(spec, bundle, circumstances)
+        if not os.path.isdir(root.path):
+            raise InvalidInput(f"root.path: {os.fsdecode(root.path)}: no such directory")
+        plan = InitPlan(planned, process, cgroup.entrances(), root)
+        plan.trees = trees.open_all(root, planned)
+    except BaseException:
+        planned.close()
+        raise
+    plan.stdio, plan.dies_with_parent, plan.console = around.stdio, around.dies_with_parent, around.console
+    plan.preserved = around.preserved
+    plan.hostname, plan.domainname = os.fsencode(spec.get("hostname") or ""), os.fsencode(spec.get("domainname") or "")
+    _plan_hooks(spec, plan, hook_state(spec, around.identity, bundle))
+    if linux.get("mountLabel"):
+        labels.require_selinux()
+    return plan
+
+
+def process_plan(spec: Spec, around: Surroundings, planned: NamespacePlan) -> ProcessPlan:
+    """The first process, with what the whole container's configuration adds to it."""
+    linux = spec.get("linux") or {}
+    process = ProcessPlan(spec["process"], all_capabilities=planned.users)
+    if not around.cgroup.confines_devices and not planned.users:
         # A node made by the container itself would open the host's disk.
         without = ~(1 << NUMBERS["CAP_MKNOD"])
         for name in ("bounding", "effective", "permitted", "inheritable", "ambient"):
             setattr(process, name, getattr(process, name) & without)
-    namespaces = NamespacePlan(spec)
-    own_view = bool(namespaces.made & ns.CLONE_NEWCGROUP)
-    root = rootfs.plan(spec, bundle, around.mounts, cgroup.views(own_view))
-    return InitPlan(namespaces, root, process, spec.get("hostname") or "", cgroup.entrances(), around)
+    if linux.get("seccomp"):
+        process.filter = seccomp.load(linux["seccomp"], around.store)
+    if linux.get("personality"):
+        process.personality = scheduling.DOMAINS[linux["personality"]["domain"]]
+    if around.keyring:
+        process.keyring = b"_ses." + os.fsencode(around.identity)
+    return process
 
 
-def _fork(plan: InitPlan, channels: Channels) -> int:
-    """The pid namespace is that of the next child, so it is changed around the fork and back."""
-    pids = plan.namespaces
-    if pids.new_pid:
-        ns.unshare(ns.CLONE_NEWPID)
-    elif pids.pid >= 0:
-        ns.setns(pids.pid, ns.CLONE_NEWPID)
-    pid = os.fork()
-    if pid == 0:
-        Init(plan, channels.write, channels.inner).run()
-    if pids.new_pid or pids.pid >= 0:
-        own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        ns.setns(own, ns.CLONE_NEWPID)
-        os.close(own)
-    return pid
+def _plan_hooks(spec: Spec, plan: InitPlan, state: dict[str, Any]) -> None:
+    wanted = spec.get("hooks") or {}
+    plan.outer_hooks = bool(wanted.get("prestart") or wanted.get("createRuntime"))
+    plan.create_hooks = hooks.plan(wanted.get("createContainer"), inherited=True)
+    plan.start_hooks = hooks.plan(wanted.get("startContainer"), inherited=False)
+    if plan.create_hooks or plan.start_hooks:
+        plan.hook_output = os.memfd_create("output", os.MFD_CLOEXEC)
+        rest = json.dumps(state)[:-1].encode().replace(b"%", b"%%")
+        plan.state = rest + b', "pid": %d, "status": "%s"}'
 
 
-def _await_ready(report: int, plan: InitPlan) -> None:
-    data = os.read(report, failure.SIZE)
-    if len(data) < failure.SIZE:
-        raise failure.CreateError("init", 0, "the container's init died while it was set up: it may have been out of memory")
-    step, number, index = failure.unpack(data)
-    if step != failure.READY:
-        raise explain(plan, step, number, index)
+def hook_state(spec: Spec, identity: str, bundle: str) -> dict[str, Any]:
+    """A container's state as the specification has it, but for its process and its status."""
+    return {
+        "ociVersion": spec["ociVersion"],
+        "id": identity,
+        "bundle": bundle,
+        "annotations": spec.get("annotations") or {},
+    }
 
 
-def _close(channels: Channels) -> None:
-    for fd in (channels.inner, channels.outer, channels.read, channels.write):
-        if fd >= 0:
-            os.close(fd)
+def _attendance(spec: Spec, plan: InitPlan, channels: Channels, state: dict[str, Any]) -> Attendance:
+    attending = Attendance(plan, channels)
+    wanted = spec.get("hooks") or {}
 
+    def run_hooks(pid: int) -> None:
+        told = json.dumps({**state, "pid": pid, "status": status.CREATING}).encode()
+        hooks.run_all("prestart", hooks.plan(wanted.get("prestart"), inherited=True), told)
+        hooks.run_all("createRuntime", hooks.plan(wanted.get("createRuntime"), inherited=True), told)
 
-def _abandon(pid: int, cgroup: CgroupManager, channels: Channels) -> None:
-    _close(channels)
-    if pid > 0:
-        os.kill(pid, signals.SIGKILL)
-        os.waitpid(pid, 0)
-    cgroup.delete()
-
-
-def explain(plan: InitPlan, step: int, number: int, index: int) -> failure.CreateError:
-    """Init's numbers as an error for a person."""
-    process = plan.process
-    words = failure.describe(number) if number < failure.NOT_IN_PATH else "an internal error"
-    name = failure.NAMES[step]
-    if step == failure.COMMAND:
-        text = command.message(os.fsdecode(process.args[0]), number)
-        number = errno.ENOENT if number == failure.NOT_IN_PATH else errno.EACCES if number == failure.IS_DIRECTORY else number
-    elif step == failure.ROOTFS:
-        operations = plan.rootfs.operations()
-        what = str(operations[index]) if index < len(operations) else "enter the root"
-        text = f"error mounting the root: {what}: {words}"
-    elif number == failure.NO_SUCH_USER:
-        text = f"unable to find user {os.fsdecode(process.username.partition(b':')[0])}: no matching entries in passwd file"
-    elif number == failure.NO_SUCH_GROUP:
-        text = f"unable to find group {os.fsdecode(process.username.partition(b':')[2])}: no matching entries in group file"
-    elif step == failure.CWD:
-        text = f'chdir to cwd ("{os.fsdecode(process.cwd)}") set in config.json failed: {words}'
-    elif step == failure.LIMITS and index < len(process.rlimits):
-        text = f"error setting rlimits for {process.rlimits[index][0]}: {words}"
-    else:
-        text = f"could not set up {name}: {words}"
-    return failure.CreateError(name, number if number < failure.NOT_IN_PATH else 0, text)
+    attending.run_hooks = run_hooks
+    if plan.process.filter is not None and plan.process.filter.notifies:
+        attending.listener = Listener((spec.get("linux") or {})["seccomp"], {**state, "status": status.CREATING})
+    return attending
 
 
 def open_gate(created: Created, args: list[str]) -> None:
     """Let init exec; CreateError if the kernel refuses the program."""
     os.write(created.gate, b"\0")
     os.close(created.gate)
-    await_exec(created.report, args[0])
-
-
-def await_exec(report: int, program: str) -> None:
-    """Wait for the end of exec, and close the report."""
-    try:
-        data = os.read(report, failure.SIZE)
-    finally:
-        os.close(report)
-    if data:
-        _, number, _ = failure.unpack(data)
-        raise failure.CreateError("exec", number, f"exec {program}: {failure.describe(number)}")
+    attendance.await_exec(created.report, args[0])

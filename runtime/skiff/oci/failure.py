@@ -8,14 +8,23 @@ import struct
 from skiff.errors import SkiffError
 from skiff.linux import libc
 
-READY = 0
-CGROUP, NAMESPACES, ROOTFS, NETWORK, HOSTNAME, LIMITS, USER, CAPABILITIES, CWD, COMMAND, EXEC = range(1, 12)
 NAMES = (
-    "ready", "cgroup", "namespaces", "rootfs", "network", "hostname", "limits", "user", "capabilities", "cwd", "command", "exec",
+    "ready", "cgroup", "scheduling", "oom score", "namespaces", "rootfs", "network", "hostname", "console", "limits", "keyring",
+    "user", "capabilities", "cwd", "command", "label", "seccomp", "createContainer hook", "startContainer hook", "exec",
 )  # fmt: skip
+(
+    READY, CGROUP, SCHEDULING, OOM, NAMESPACES, ROOTFS, NETWORK, HOSTNAME, CONSOLE, LIMITS, KEYRING,
+    USER, CAPABILITIES, CWD, COMMAND, LABEL, SECCOMP, CREATE_HOOK, START_HOOK, EXEC,
+) = range(len(NAMES))  # fmt: skip
+
+# What is no failure, but asked of the process outside: to write the id mappings; to know the number of the process that goes on;
+# to run hooks; to hand on a seccomp listener. Each is answered by a byte through the gate.
+MAPS, CHILD, HOOKS, LISTENER = range(101, 105)
 
 # Instead of an errno, for what only this runtime knows.
-NOT_IN_PATH, IS_DIRECTORY, NO_SUCH_USER, NO_SUCH_GROUP, OUTSIDE_ROOT, NOT_PROC, INTERNAL = range(1001, 1008)
+(
+    NOT_IN_PATH, IS_DIRECTORY, NO_SUCH_USER, NO_SUCH_GROUP, OUTSIDE_ROOT, NOT_PROC, INTERNAL, NO_SETGROUPS, HOOK_FAILED,
+) = range(1001, 1010)  # fmt: skip
 _MESSAGE = struct.Struct("=iii")
 SIZE = _MESSAGE.size
 

@@ -1,8 +1,9 @@
-"""fstab's option words, as the OCI specification lists them: flags, propagation and what is the file system's own."""
+"""fstab's option words, as the OCI specification lists them: flags, propagation, attributes of a whole tree, and data."""
 
 from __future__ import annotations
 
 from skiff.linux import mounts as ms
+from skiff.linux import newmount as new
 
 # Word: the flags that it sets and those that it clears.
 _FLAGS = {
@@ -35,6 +36,10 @@ _FLAGS = {
     "noiversion": (0, ms.MS_I_VERSION),
     "silent": (ms.MS_SILENT, 0),
     "loud": (0, ms.MS_SILENT),
+    "acl": (ms.MS_POSIXACL, 0),
+    "noacl": (0, ms.MS_POSIXACL),
+    "nosymfollow": (ms.MS_NOSYMFOLLOW, 0),
+    "symfollow": (0, ms.MS_NOSYMFOLLOW),
     "bind": (ms.MS_BIND, 0),
     "rbind": (ms.MS_BIND | ms.MS_REC, 0),
 }
@@ -50,15 +55,69 @@ PROPAGATION = {
 }
 
 
-def parse(words: list[str]) -> tuple[int, list[int], bytes]:
-    """Flags, propagations in order, and data."""
-    flags, propagation, data = 0, [], []
+# Word: attributes that mount_setattr sets and clears on a mount and all below it.
+_ATIME = new.MOUNT_ATTR__ATIME
+_RECURSIVE = {
+    "rro": (new.MOUNT_ATTR_RDONLY, 0),
+    "rrw": (0, new.MOUNT_ATTR_RDONLY),
+    "rnosuid": (new.MOUNT_ATTR_NOSUID, 0),
+    "rsuid": (0, new.MOUNT_ATTR_NOSUID),
+    "rnodev": (new.MOUNT_ATTR_NODEV, 0),
+    "rdev": (0, new.MOUNT_ATTR_NODEV),
+    "rnoexec": (new.MOUNT_ATTR_NOEXEC, 0),
+    "rexec": (0, new.MOUNT_ATTR_NOEXEC),
+    "rnodiratime": (new.MOUNT_ATTR_NODIRATIME, 0),
+    "rdiratime": (0, new.MOUNT_ATTR_NODIRATIME),
+    "rnosymfollow": (new.MOUNT_ATTR_NOSYMFOLLOW, 0),
+    "rsymfollow": (0, new.MOUNT_ATTR_NOSYMFOLLOW),
+    "rrelatime": (0, _ATIME),
+    "rnorelatime": (new.MOUNT_ATTR_STRICTATIME, _ATIME),
+    "rnoatime": (new.MOUNT_ATTR_NOATIME, _ATIME),
+    "ratime": (0, _ATIME),
+    "rstrictatime": (new.MOUNT_ATTR_STRICTATIME, _ATIME),
+    "rnostrictatime": (0, _ATIME),
+}
+_OWN = ("idmap", "ridmap", "tmpcopyup")
+
+
+class Options:
+    """`flags` and `cleared` are mount(2)'s, `propagation` in order, `sets` and `clears` mount_setattr's for the whole tree.
+
+    `own` are the words that neither knows: idmap, ridmap, tmpcopyup.
+    """
+
+    __slots__ = ("cleared", "clears", "data", "flags", "own", "propagation", "sets")
+
+    def __init__(self) -> None:
+        self.flags = self.cleared = self.sets = self.clears = 0
+        self.propagation: list[int] = []
+        self.own: set[str] = set()
+        self.data = b""
+
+
+def parse(words: list[str]) -> Options:
+    """What the words of one mount say; of two that contradict each other the last one holds."""
+    found = Options()
+    data = []
     for word in words:
         if word in _FLAGS:
             sets, clears = _FLAGS[word]
-            flags = (flags | sets) & ~clears
+            found.flags = (found.flags | sets) & ~clears
+            found.cleared = (found.cleared | clears) & ~sets
         elif word in PROPAGATION:
-            propagation.append(PROPAGATION[word])
+            found.propagation.append(PROPAGATION[word])
+        elif word in _RECURSIVE:
+            sets, clears = _RECURSIVE[word]
+            found.sets = found.sets & ~clears | sets
+            found.clears = found.clears & ~sets | clears
+        elif word in _OWN:
+            found.own.add(word)
         else:
             data.append(word)
-    return flags, propagation, ",".join(data).encode("utf-8", "surrogateescape")
+    found.data = ",".join(data).encode("utf-8", "surrogateescape")
+    return found
+
+
+def known() -> list[str]:
+    """Every word that is not passed on to the file system."""
+    return sorted((*_FLAGS, *PROPAGATION, *_RECURSIVE, *_OWN))

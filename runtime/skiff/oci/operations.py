@@ -12,8 +12,14 @@ import os
 
 from skiff.errors import SyscallError
 from skiff.linux import mounts as ms
+from skiff.linux import newmount
 from skiff.linux.libc import failure
-from skiff.oci import inroot
+from skiff.oci import inroot, treecopy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from skiff.oci.mountoptions import Options
+    from skiff.spec.types import IdMapping
 
 
 def by_descriptor(fd: int) -> bytes:
@@ -49,12 +55,68 @@ class HostMount:
         ms.mount(self.source, self.target, self.kind, self.flags, self.data or None)
 
 
-class Mount:
-    """A mount inside the root; the target is made where missing."""
+class RootTree:
+    """The directory that the process stands in, made a mount of its own without a way to it: another user may not have one."""
 
-    def __init__(self, source: bytes, target: bytes, kind: bytes, flags: int, propagation: list[int], data: bytes) -> None:
-        self.source, self.target, self.kind, self.flags, self.data = source, target, kind, flags, data
-        self.propagation = propagation
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        self.tree = -1
+
+    def __str__(self) -> str:
+        return f"mount of {os.fsdecode(self.path)} onto itself"
+
+    def __call__(self, _root: int) -> None:
+        """Attach a copy to itself; `tree` is the root then."""
+        try:
+            self.tree = newmount.open_tree(b".", recursive=True)
+        except SyscallError as error:
+            if error.errno != errno.ENOSYS:
+                raise
+            ms.mount(self.path, self.path, b"", ms.MS_BIND | ms.MS_REC)
+            self.tree = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            return
+        here = os.open(b".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        newmount.move_mount(self.tree, here)
+        os.close(here)
+
+
+class PrivateParent:
+    """The mount that the root lies on propagates nothing, which pivot_root insists on."""
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"propagation of the mount above {os.fsdecode(self.path)}"
+
+    def __call__(self, _root: int) -> None:
+        """From the path upwards until one is a mount."""
+        path = self.path
+        while not self._made_private(path):
+            path = os.path.dirname(path)
+
+    @staticmethod
+    def _made_private(path: bytes) -> bool:
+        try:
+            ms.mount(None, path, None, ms.MS_PRIVATE)
+        except SyscallError as error:
+            if error.errno != errno.EINVAL or path == b"/":
+                raise
+            return False
+        return True
+
+
+class Mount:
+    """A mount inside the root; the target is made where missing.
+
+    `tree` is a copy of the source, made by who may see it, that is attached instead; `idmap` the users and groups that it shows.
+    """
+
+    def __init__(self, source: bytes, target: bytes, kind: bytes, options: Options) -> None:
+        self.source, self.target, self.kind = source, target, kind
+        self.flags, self.data, self.options = options.flags, options.data, options
+        self.tree = -1
+        self.idmap: tuple[list[IdMapping], list[IdMapping]] | None = None
 
     def __str__(self) -> str:
         return f'mount "{os.fsdecode(self.source)}" to rootfs at "{os.fsdecode(self.target)}"'
@@ -62,16 +124,40 @@ class Mount:
     def __call__(self, root: int) -> None:
         """Mount, then what a bind takes in steps of its own."""
         bind = self.flags & (ms.MS_BIND | ms.MS_REC)
-        source = os.stat(self.source) if bind else None
+        source = os.fstat(self.tree) if self.tree >= 0 else os.stat(self.source) if bind else None
         fd = self._target(root, source)
+        copied = os.open(by_descriptor(fd), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if "tmpcopyup" in self.options.own else -1
         try:
-            ms.mount(self.source, by_descriptor(fd), self.kind, bind or self.flags, None if bind else self.data or None)
+            if self.tree >= 0:
+                newmount.move_mount(self.tree, fd)
+                os.close(self.tree)
+            else:
+                ms.mount(self.source, by_descriptor(fd), self.kind, bind or self.flags, None if bind else self.data or None)
+            if copied >= 0:
+                self._copy_up(root, copied)
         finally:
             os.close(fd)
+        self._change(root, bind, source)
+
+    def _copy_up(self, root: int, copied: int) -> None:
+        fd = inroot.open_path(root, self.target, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            treecopy.copy(copied, fd)
+        finally:
+            os.close(fd)
+            os.close(copied)
+
+    def _change(self, root: int, bind: int, source: os.stat_result | None) -> None:
         if bind and self.flags & ~bind:
-            change(root, self.target, ms.MS_REMOUNT | self.flags & ~ms.MS_REC | ms.MS_BIND, source)
-        for flags in self.propagation:
+            change(root, self.target, ms.MS_REMOUNT | self.flags & ~ms.MS_REC | ms.MS_BIND, source, self.options.cleared)
+        for flags in self.options.propagation:
             change(root, self.target, flags, source)
+        if self.options.sets or self.options.clears:
+            fd = expected_at(root, self.target, source)
+            try:
+                newmount.mount_setattr(fd, True, self.options.sets, self.options.clears)
+            finally:
+                os.close(fd)
 
     def _target(self, root: int, source: os.stat_result | None) -> int:
         if source is not None and source.st_mode & 0o170000 != 0o040000:
@@ -80,13 +166,25 @@ class Mount:
         return inroot.make_directory(root, self.target, links=self.kind not in (b"proc", b"sysfs"))
 
 
-def change(root: int, target: bytes, flags: int, expected: os.stat_result | None = None) -> None:
-    """Change the mount at `target`, which must still be that of `expected`: another container may share the directory above it."""
+def expected_at(root: int, target: bytes, expected: os.stat_result | None) -> int:
+    """What is at `target`, which must still be `expected`: another container may share the directory above it."""
     fd = inroot.open_path(root, target)
+    if expected is not None and not os.path.samestat(os.fstat(fd), expected):
+        os.close(fd)
+        raise failure("mount", errno.ESTALE, f"{os.fsdecode(target)} changed while it was mounted")
+    return fd
+
+
+def change(root: int, target: bytes, flags: int, expected: os.stat_result | None = None, cleared: int = 0) -> None:
+    """Change the mount at `target`; flags that a user namespace has locked are kept, unless they are to be `cleared`."""
+    fd = expected_at(root, target, expected)
     try:
-        if expected is not None and not os.path.samestat(os.fstat(fd), expected):
-            raise failure("mount", errno.ESTALE, f"{os.fsdecode(target)} changed while it was mounted")
         ms.mount(None, by_descriptor(fd), None, flags)
+    except SyscallError as error:
+        locked = ms.flags_of(fd) if error.errno == errno.EPERM and flags & ms.MS_REMOUNT else 0
+        if locked & ~flags == 0 or locked & cleared:
+            raise
+        ms.mount(None, by_descriptor(fd), None, flags | locked)
     finally:
         os.close(fd)
 
@@ -103,65 +201,6 @@ class Remount:
     def __call__(self, root: int) -> None:
         """Change the flags."""
         change(root, self.target, ms.MS_REMOUNT | self.flags)
-
-
-class Node:
-    """A device node."""
-
-    def __init__(self, path: bytes, mode: int, device: int, uid: int, gid: int) -> None:
-        self.path, self.mode, self.device, self.uid, self.gid = path, mode, device, uid, gid
-
-    def __str__(self) -> str:
-        return f"device {os.fsdecode(self.path)}"
-
-    def __call__(self, root: int) -> None:
-        """Make it, or find the same device there."""
-        parent, name = inroot.split(self.path)
-        directory = inroot.make_directory(root, parent)
-        try:
-            os.mknod(name, self.mode, self.device, dir_fd=directory)
-            os.chown(name, self.uid, self.gid, dir_fd=directory, follow_symlinks=False)
-        except FileExistsError:
-            found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            if (found.st_mode & 0o170000, found.st_rdev) != (self.mode & 0o170000, self.device):
-                raise
-        finally:
-            os.close(directory)
-
-
-class Link:
-    """A symlink, unless something is there."""
-
-    def __init__(self, path: bytes, target: bytes) -> None:
-        self.path, self.target = path, target
-
-    def __str__(self) -> str:
-        return f"symlink {os.fsdecode(self.path)}"
-
-    def __call__(self, root: int) -> None:
-        """Make it where nothing is."""
-        parent, name = inroot.split(self.path)
-        directory = inroot.make_directory(root, parent)
-        try:
-            os.symlink(self.target, name, dir_fd=directory)
-        except FileExistsError:
-            return
-        finally:
-            os.close(directory)
-
-
-class Directory:
-    """A directory, unless it is there."""
-
-    def __init__(self, path: bytes) -> None:
-        self.path = path
-
-    def __str__(self) -> str:
-        return f"mkdir {os.fsdecode(self.path)}"
-
-    def __call__(self, root: int) -> None:
-        """Make it with its parents."""
-        os.close(inroot.make_directory(root, self.path))
 
 
 class Sysctl:
@@ -224,7 +263,7 @@ class ReadOnly(_Covered):
 
     def cover(self, root: int, fd: int) -> None:
         """Bind it onto itself, keep its flags, add read-only."""
-        kept = os.fstatvfs(fd).f_flag & (ms.MS_NOSUID | ms.MS_NODEV | ms.MS_NOEXEC)
+        kept = ms.flags_of(fd)
         ms.mount(by_descriptor(fd), by_descriptor(fd), None, ms.MS_BIND | ms.MS_REC)
         change(root, self.path, ms.MS_REMOUNT | ms.MS_BIND | ms.MS_RDONLY | kept)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 
 from skiff.linux import mounts as ms
-from skiff.oci import mountoptions
-from skiff.oci.operations import Directory, HostMount, Link, Masked, Mount, Node, Propagation, ReadOnly, Remount, Sysctl
+from skiff.oci import labels, mountoptions
+from skiff.oci.nodes import BoundNode, Directory, Link, Node
+from skiff.oci.operations import HostMount, Masked, Mount, PrivateParent, Propagation, ReadOnly, Remount, RootTree, Sysctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
     from skiff.cgroup.hierarchy import View
+    from skiff.oci.mountoptions import Options
     from skiff.spec.types import Device, Spec
     from skiff.spec.types import Mount as SpecMount
 
@@ -37,37 +39,85 @@ _TYPES = {"c": 0o020000, "u": 0o020000, "b": 0o060000, "p": 0o010000}
 
 
 class RootfsPlan:
-    """What makes the root itself, then what is done inside it, then what is done last because it forbids writing."""
+    """What makes the root itself, then what is done inside it, then what follows the hooks because it forbids writing.
 
-    __slots__ = ("entry", "inside", "path", "readonly")
+    `way` is how it is entered: PIVOT, MOVE or CHROOT.
+    """
 
-    def __init__(self, path: bytes, entry: list[Operation], inside: list[Operation], readonly: bool) -> None:
-        self.path, self.entry, self.inside, self.readonly = path, entry, inside, readonly
+    __slots__ = ("entry", "finish", "inside", "path", "readonly", "way")
+
+    def __init__(self, path: bytes, way: str, readonly: bool) -> None:
+        self.path, self.way, self.readonly = path, way, readonly
+        self.entry: list[Operation] = []
+        self.inside: list[Operation] = []
+        self.finish: list[Operation] = []
 
     def operations(self) -> list[Operation]:
         """All of them in order; a failure names one by its place in this list."""
-        return self.entry + self.inside
+        return self.entry + self.inside + self.finish
 
 
-def plan(spec: Spec, bundle: str, mounts: list[SpecMount], cgroups: list[View]) -> RootfsPlan:
-    """The plan for a bundle; `mounts` make the root file system, if it is not the directory itself."""
+PIVOT, MOVE, CHROOT = "pivot", "move", "chroot"
+
+
+class Circumstances:
+    """What the plan of a root depends on besides the specification.
+
+    `mounts` make the root file system, if it is not the directory itself; `cgroups` are what a cgroup mount shows; `users`: the
+    container has a user namespace, in which no node can be made and the way to the root may be closed.
+    """
+
+    __slots__ = ("cgroups", "mounts", "no_pivot", "users")
+
+    def __init__(self, mounts: list[SpecMount], cgroups: list[View], *, users: bool = False, no_pivot: bool = False) -> None:
+        self.mounts, self.cgroups, self.users, self.no_pivot = mounts, cgroups, users, no_pivot
+
+
+def plan(spec: Spec, bundle: str, around: Circumstances) -> RootfsPlan:
+    """The plan for a bundle."""
     root = spec["root"]
-    path = os.fsencode(os.path.join(bundle, root["path"]))
     linux = spec.get("linux") or {}
-    propagation = mountoptions.PROPAGATION[linux.get("rootfsPropagation") or "rslave"]
-    entry: list[Operation] = [Propagation(propagation | ms.MS_REC)]
-    entry += _host_mounts(path, mounts)
-    inside: list[Operation] = []
+    own = any(namespace["type"] == "mount" for namespace in linux.get("namespaces") or [])
+    way = CHROOT if not own else MOVE if around.no_pivot else PIVOT
+    made = RootfsPlan(os.fsencode(os.path.join(bundle, root["path"])), way, bool(root.get("readonly")))
+    if own:
+        made.entry = _entry(made.path, linux.get("rootfsPropagation") or "rslave", around)
     for mount in spec.get("mounts") or []:
-        inside += _mount(mount, bundle, cgroups)
+        made.inside += _mount(mount, spec, bundle, around.cgroups)
     if not _bound(spec, "/dev"):
-        inside += _devices(linux.get("devices") or [])
-    proc = any(mount.get("type") == "proc" and mount["destination"].rstrip("/") == "/proc" for mount in spec.get("mounts") or [])
-    inside += [Sysctl(name, os.fsencode(value)) for name, value in (linux.get("sysctl") or {}).items()]
-    inside.append(Directory(os.fsencode(spec["process"]["cwd"])))
-    inside += [ReadOnly(os.fsencode(name), proc and _in_proc(name)) for name in linux.get("readonlyPaths") or []]
-    inside += [Masked(os.fsencode(name), proc and _in_proc(name)) for name in linux.get("maskedPaths") or []]
-    return RootfsPlan(path, entry, inside, bool(root.get("readonly")))
+        made.inside += _devices(linux.get("devices") or [], bound=around.users)
+    made.finish = _finish(spec)
+    return made
+
+
+def _entry(path: bytes, propagation: str, around: Circumstances) -> list[Operation]:
+    flags = mountoptions.PROPAGATION[propagation]
+    made: list[Operation] = [Propagation(flags | ms.MS_REC)]
+    if around.mounts:
+        # The root must be a mount of its own for pivot_root.
+        for mount in around.mounts:
+            found = mountoptions.parse(mount.get("options") or [])
+            made.append(HostMount(os.fsencode(mount["source"]), path, os.fsencode(mount["type"]), found.flags, found.data))
+        return made
+    if flags & ms.MS_SHARED:
+        made.append(PrivateParent(path))
+    return [*made, RootTree(path) if around.users else HostMount(path, path, b"", ms.MS_BIND | ms.MS_REC, b"")]
+
+
+def _finish(spec: Spec) -> list[Operation]:
+    linux = spec.get("linux") or {}
+    mounts = spec.get("mounts") or []
+    proc = any(mount.get("type") == "proc" and mount["destination"].rstrip("/") == "/proc" for mount in mounts)
+    made: list[Operation] = [Sysctl(name, os.fsencode(value)) for name, value in (linux.get("sysctl") or {}).items()]
+    made.append(Directory(os.fsencode(spec["process"]["cwd"])))
+    made += [ReadOnly(os.fsencode(name), proc and _in_proc(name)) for name in linux.get("readonlyPaths") or []]
+    made += [Masked(os.fsencode(name), proc and _in_proc(name)) for name in linux.get("maskedPaths") or []]
+    for mount in mounts:
+        if mount["destination"].rstrip("/") == "/dev" and mount.get("type") == "tmpfs":
+            flags = mountoptions.parse(mount.get("options") or []).flags
+            if flags & ms.MS_RDONLY:
+                made.append(Remount(b"/dev", flags))
+    return made
 
 
 def _in_proc(path: str) -> bool:
@@ -85,63 +135,72 @@ def _is_bind(options: list[str]) -> bool:
     return "bind" in options or "rbind" in options
 
 
-def _host_mounts(path: bytes, mounts: list[SpecMount]) -> list[Operation]:
-    """The root must be a mount of its own for pivot_root."""
-    if not mounts:
-        return [HostMount(path, path, b"", ms.MS_BIND | ms.MS_REC, b"")]
-    made: list[Operation] = []
-    for mount in mounts:
-        flags, _, data = mountoptions.parse(mount.get("options") or [])
-        made.append(HostMount(os.fsencode(mount["source"]), path, os.fsencode(mount["type"]), flags, data))
-    return made
+_LABELLED = ("tmpfs", "devpts", "overlay")
 
 
-def _mount(mount: SpecMount, bundle: str, cgroups: list[View]) -> list[Operation]:
-    flags, propagation, data = mountoptions.parse(mount.get("options") or [])
-    kind = mount.get("type") or ("bind" if flags & ms.MS_BIND else "none")
+def _mount(mount: SpecMount, spec: Spec, bundle: str, cgroups: list[View]) -> list[Operation]:
+    label = (spec.get("linux") or {}).get("mountLabel") or ""
+    options = mountoptions.parse(mount.get("options") or [])
+    kind = mount.get("type") or ("bind" if options.flags & ms.MS_BIND else "none")
     target = os.fsencode(mount["destination"])
     if kind == "cgroup":
-        return _cgroup(target, flags, propagation, cgroups)
+        return _cgroup(target, options, cgroups)
     source = os.fsencode(mount.get("source") or kind)
     if kind == "bind":
-        flags |= ms.MS_BIND
-    if flags & ms.MS_BIND and not source.startswith(b"/"):
+        options.flags |= ms.MS_BIND
+    if options.flags & ms.MS_BIND and not source.startswith(b"/"):
         source = os.fsencode(bundle) + b"/" + source
-    if kind == "tmpfs" and flags & ms.MS_RDONLY:
-        # Writable while mount points and nodes are made in it.
-        writable = Mount(source, target, b"tmpfs", flags & ~ms.MS_RDONLY, propagation, data)
-        return [writable, Remount(target, flags)] if target.rstrip(b"/") != b"/dev" else [writable]
-    return [Mount(source, target, os.fsencode(kind), flags, propagation, data)]
+    if label and kind in _LABELLED:
+        labels.require_selinux()
+        options.data += b'%scontext="%s"' % (b"," if options.data else b"", os.fsencode(label))
+    flags = options.flags
+    later = kind == "tmpfs" and flags & ms.MS_RDONLY
+    if later:
+        # Writable while mount points and nodes are made in it; /dev is that to the end.
+        options.flags &= ~ms.MS_RDONLY
+    operation = Mount(source, target, os.fsencode(kind), options)
+    if mount.get("uidMappings") or options.own & {"idmap", "ridmap"}:
+        chosen = mount if mount.get("uidMappings") else spec.get("linux") or {}
+        operation.idmap = (chosen.get("uidMappings") or [], chosen.get("gidMappings") or [])
+    return [operation, Remount(target, flags)] if later and target.rstrip(b"/") != b"/dev" else [operation]
 
 
-def _cgroup(target: bytes, flags: int, propagation: list[int], cgroups: list[View]) -> list[Operation]:
+def _cgroup(target: bytes, options: Options, cgroups: list[View]) -> list[Operation]:
     """Version 2: its one tree. Version 1: a tmpfs with a directory for each hierarchy."""
     if len(cgroups) == 1 and cgroups[0].name == "":
-        return [_view(target, cgroups[0], flags, propagation)]
-    base = ms.MS_NOSUID | ms.MS_NODEV | ms.MS_NOEXEC
-    made: list[Operation] = [Mount(b"tmpfs", target, b"tmpfs", base, propagation, b"mode=755")]
+        return [_view(target, cgroups[0], options)]
+    base = mountoptions.parse(["nosuid", "nodev", "noexec", "mode=755"])
+    base.propagation = options.propagation
+    made: list[Operation] = [Mount(b"tmpfs", target, b"tmpfs", base)]
     for view in cgroups:
-        made.append(_view(target + b"/" + os.fsencode(view.name), view, flags, propagation))
+        made.append(_view(target + b"/" + os.fsencode(view.name), view, options))
         made += [Link(target + b"/" + os.fsencode(alias), os.fsencode(view.name)) for alias in view.aliases]
-    if flags & ms.MS_RDONLY:
-        made.append(Remount(target, base | ms.MS_RDONLY))
+    if options.flags & ms.MS_RDONLY:
+        made.append(Remount(target, base.flags | ms.MS_RDONLY))
     return made
 
 
-def _view(target: bytes, view: View, flags: int, propagation: list[int]) -> Operation:
+def _view(target: bytes, view: View, options: Options) -> Operation:
+    own = mountoptions.parse([])
+    own.flags, own.propagation = options.flags, options.propagation
     if view.bind:
-        return Mount(os.fsencode(view.bind), target, b"", flags | ms.MS_BIND | ms.MS_REC, propagation, b"")
-    return Mount(b"cgroup", target, os.fsencode(view.fstype), flags, propagation, os.fsencode(view.data))
+        own.flags |= ms.MS_BIND | ms.MS_REC
+        return Mount(os.fsencode(view.bind), target, b"", own)
+    own.data = os.fsencode(view.data)
+    return Mount(b"cgroup", target, os.fsencode(view.fstype), own)
 
 
-def _devices(wanted: list[Device]) -> list[Operation]:
-    made: list[Operation] = [Node(b"/dev/" + name.encode(), 0o020666, os.makedev(*number), 0, 0) for name, *number in DEVICES]
+def _devices(wanted: list[Device], *, bound: bool) -> list[Operation]:
+    nodes = {
+        b"/dev/" + name.encode(): Node(b"/dev/" + name.encode(), 0o020666, os.makedev(*number), 0, 0) for name, *number in DEVICES
+    }
     for device in wanted:
+        path = os.fsencode(device["path"])
         mode = _TYPES[device["type"]] | device.get("fileMode", 0o666)
         number = os.makedev(device.get("major", 0), device.get("minor", 0))
-        node = Node(os.fsencode(device["path"]), mode, number, device.get("uid", 0), device.get("gid", 0))
-        made = [other for other in made if not isinstance(other, Node) or other.path != node.path]
-        made.append(node)
+        nodes.pop(path, None)
+        nodes[path] = Node(path, mode, number, device.get("uid", 0), device.get("gid", 0))
+    made: list[Operation] = [BoundNode(node.path) if bound and not node.pipe else node for node in nodes.values()]
     made += [Link(path.encode(), target.encode()) for path, target in LINKS]
     made.append(Link(b"/dev/ptmx", b"pts/ptmx"))
     return made

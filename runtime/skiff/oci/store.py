@@ -1,6 +1,7 @@
 """The state of containers on disk, which survives any kill.
 
 <root>/<id>/state.json    written aside and renamed; runtime state, so not synced
+<root>/<id>/config.json   the specification as it was at the creation, for those who come later
 <root>/<id>/lock          held (flock) by whoever changes the container; the kernel lets go of a dead holder's
 """
 
@@ -15,11 +16,14 @@ from skiff.cgroup.manager import open_manager
 from skiff.errors import Conflict, InvalidInput, NotFound, SkiffError
 from skiff.linux import processes
 from skiff.oci import clock, status
+from skiff.spec.defaults import OCI_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from skiff.spec.types import Spec
 
 MAX_ID = 1024
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
@@ -42,6 +46,13 @@ class Store:
         """A container's directory."""
         return f"{self.root}/{check_id(identity)}"
 
+    def owner(self, identity: str) -> int:
+        """The uid of whoever made it; NotFound if it is gone."""
+        try:
+            return os.stat(self.directory(identity)).st_uid
+        except FileNotFoundError:
+            raise NotFound(f"container does not exist: {identity}") from None
+
     def add(self, identity: str) -> None:
         """Take the identity; Conflict if another has it."""
         os.makedirs(self.root, mode=0o711, exist_ok=True)
@@ -62,11 +73,26 @@ class Store:
                 state: dict[str, Any] = json.loads(file.read())
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"container does not exist: {identity}") from None
-        if state["started"] is None or processes.start_time(state["pid"]) != state["started"]:
+        creating = state["status"] == status.CREATING
+        pid, started = (state["creator"], state["creator_started"]) if creating else (state["pid"], state["started"])
+        if started is None or processes.start_time(pid) != started:
             state["status"] = status.STOPPED
         elif is_paused(state["cgroup"]):
             state["status"] = status.PAUSED
         return state
+
+    def save_spec(self, identity: str, spec: Spec) -> None:
+        """Keep what the container was made from; its bundle may change."""
+        replace(f"{self.directory(identity)}/config.json", json.dumps(spec))
+
+    def load_spec(self, identity: str) -> Spec:
+        """The same; one without hooks and filter for a container whose creation was cut short."""
+        try:
+            with open(f"{self.directory(identity)}/config.json", "rb") as file:
+                spec: Spec = json.loads(file.read())
+        except FileNotFoundError:
+            return {}
+        return spec
 
     def identities(self) -> list[str]:
         """All, in order."""
@@ -115,7 +141,7 @@ def replace(path: str, text: str) -> None:
 def record(identity: str, pid: int, bundle: str, cgroup: str, annotations: dict[str, str]) -> dict[str, Any]:
     """What state.json holds for a container just created; `started` is init's start time in clock ticks."""
     return {
-        "ociVersion": "1.0.2",
+        "ociVersion": OCI_VERSION,
         "id": identity,
         "status": status.CREATED,
         "pid": pid,
@@ -125,3 +151,10 @@ def record(identity: str, pid: int, bundle: str, cgroup: str, annotations: dict[
         "cgroup": cgroup,
         "annotations": annotations,
     }
+
+
+def begun(identity: str, bundle: str, cgroup: str) -> dict[str, Any]:
+    """What it holds while the container is made: so delete finds the cgroup, and what waits in it, of a create that was killed."""
+    own = os.getpid()
+    state = {**record(identity, 0, bundle, cgroup, {}), "status": status.CREATING}
+    return {**state, "creator": own, "creator_started": processes.start_time(own)}

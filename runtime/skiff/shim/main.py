@@ -14,7 +14,8 @@ from skiff.cgroup.manager import open_manager
 from skiff.errors import InvalidInput, SkiffError
 from skiff.linux import prctl, processes
 from skiff.oci import bundle
-from skiff.oci.create import Channels, Surroundings, create
+from skiff.oci.attendance import Channels
+from skiff.oci.create import Surroundings, create
 from skiff.oci.store import Store, check_id, record
 from skiff.shim import exit as ending
 from skiff.shim import jsonfile, remains
@@ -119,8 +120,9 @@ class _Shim:
         stdio = Stdio(bool(request.get("stdin")))
         cgroup = open_manager(path)
         self._listener = self._listen()
-        around = Surroundings(cgroup, request.get("mounts") or [], stdio.theirs, dies_with_parent=True)
-        made = create(spec, directory, around, Channels(os.pipe(), os.pipe()))
+        around = Surroundings(self.identity, self._store.root, cgroup)
+        around.mounts, around.stdio, around.dies_with_parent = request.get("mounts") or [], stdio.theirs, True
+        made = create(spec, directory, around, Channels.pipes())
         stdio.close_theirs()
         state = record(self.identity, made.pid, directory, path, spec.get("annotations") or {})
         shim = os.getpid()

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from skiff.spec.types import DeviceRule, Mount, Spec
 
-OCI_VERSION = "1.0.2"
+OCI_VERSION = "1.2.0"
 
 CAPABILITIES = (
     "CAP_CHOWN",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal, TypedDict
+    from typing import Any, Literal, TypedDict
 
     Status = Literal["creating", "created", "running", "paused", "stopped"]
 
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
         type: str
         source: str
         options: list[str]
+        uidMappings: list[IdMapping]
+        gidMappings: list[IdMapping]
+
+    class IdMapping(TypedDict):
+        """A range of a user namespace's ids and the host's ids that they are."""
+
+        containerID: int
+        hostID: int
+        size: int
 
     class User(TypedDict, total=False):
         """Who the process is. `username` (name, uid, or either with :group) is looked up in the container's own files."""
@@ -47,6 +56,32 @@ if TYPE_CHECKING:
         soft: int
         hard: int
 
+    class ConsoleSize(TypedDict):
+        """A terminal's size in characters."""
+
+        height: int
+        width: int
+
+    class Scheduler(TypedDict, total=False):
+        """sched_setattr's numbers; times are nanoseconds."""
+
+        policy: str
+        nice: int
+        priority: int
+        flags: list[str]
+        runtime: int
+        deadline: int
+        period: int
+
+    # "class" is no name that the other notation takes.
+    IOPriority = TypedDict("IOPriority", {"class": str, "priority": int}, total=False)
+
+    class Affinity(TypedDict, total=False):
+        """Processors for a process of exec, before and after it is in the container's cgroup."""
+
+        initial: str
+        final: str
+
     class Process(TypedDict, total=False):
         """The program that becomes the container's first process."""
 
@@ -59,6 +94,42 @@ if TYPE_CHECKING:
         rlimits: list[Rlimit]
         noNewPrivileges: bool
         oomScoreAdj: int
+        consoleSize: ConsoleSize
+        apparmorProfile: str
+        selinuxLabel: str
+        scheduler: Scheduler
+        ioPriority: IOPriority
+        execCPUAffinity: Affinity
+
+    class Hook(TypedDict, total=False):
+        """A program to run at a point of the container's life; `timeout` in seconds."""
+
+        path: str
+        args: list[str]
+        env: list[str]
+        timeout: int
+
+    class Hooks(TypedDict, total=False):
+        """Hooks by their stage."""
+
+        prestart: list[Hook]
+        createRuntime: list[Hook]
+        createContainer: list[Hook]
+        startContainer: list[Hook]
+        poststart: list[Hook]
+        poststop: list[Hook]
+
+    class TimeOffset(TypedDict, total=False):
+        """How far a clock is ahead in a time namespace."""
+
+        secs: int
+        nanosecs: int
+
+    class Personality(TypedDict, total=False):
+        """An execution domain."""
+
+        domain: str
+        flags: list[str]
 
     class Namespace(TypedDict, total=False):
         """A namespace of a kind: made new, or joined by path."""
@@ -191,6 +262,12 @@ if TYPE_CHECKING:
         maskedPaths: list[str]
         readonlyPaths: list[str]
         sysctl: dict[str, str]
+        uidMappings: list[IdMapping]
+        gidMappings: list[IdMapping]
+        timeOffsets: dict[str, TimeOffset]
+        seccomp: dict[str, Any]
+        mountLabel: str
+        personality: Personality
 
     class Spec(TypedDict, total=False):
         """A whole config.json."""
@@ -199,6 +276,8 @@ if TYPE_CHECKING:
         root: Root
         process: Process
         hostname: str
+        domainname: str
+        hooks: Hooks
         mounts: list[Mount]
         annotations: dict[str, str]
         linux: Linux

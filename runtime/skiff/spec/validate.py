@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 from skiff.errors import Unsupported
-from skiff.linux.capabilities import NUMBERS
+from skiff.spec import hooks, scheduling, seccomp
 from skiff.spec.fields import Checker
 from skiff.spec.resources import check_resources
 
@@ -15,24 +15,12 @@ if TYPE_CHECKING:
 
     from skiff.spec.types import Spec
 
-NAMESPACES = frozenset(("mount", "network", "uts", "pid", "ipc", "cgroup"))
-LATER = frozenset(("user", "time"))
+NAMESPACES = frozenset(("mount", "network", "uts", "pid", "ipc", "cgroup", "user", "time"))
 PROPAGATIONS = frozenset(("", "shared", "slave", "private", "unbindable", "rshared", "rslave", "rprivate", "runbindable"))
 # Keys that change what the container is; ignoring one would be a lie.
 UNSUPPORTED = {
-    "": ("hooks", "domainname"),
-    "process": ("consoleSize", "apparmorProfile", "selinuxLabel", "scheduler", "ioPriority"),
-    "linux": (
-        "seccomp", "uidMappings", "gidMappings", "mountLabel", "intelRdt", "personality", "timeOffsets",
-    ),
-}  # fmt: skip
-# Words of the specification that no file system knows, so that the kernel's answer would mislead.
-UNSUPPORTED_OPTIONS = frozenset(
-    (
-        "idmap", "ridmap", "rro", "rrw", "rnosuid", "rsuid", "rnodev", "rdev", "rnoexec", "rexec", "rnodiratime", "rdiratime",
-        "tmpcopyup",
-    )
-)  # fmt: skip
+    "linux": ("intelRdt",),
+}
 _IPC_SYSCTLS = frozenset(
     ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni")
 )
@@ -47,7 +35,10 @@ def validate(document: Any, path: str) -> Spec:
     _supported(check, spec)
     if not check.text("ociVersion", spec.get("ociVersion")).startswith("1."):
         raise check.wrong("ociVersion", "must be 1.x")
-    check.optional_text("hostname", spec.get("hostname"))
+    for name in ("hostname", "domainname"):
+        check.optional_text(name, spec.get(name))
+    _annotations(check, spec.get("annotations"))
+    hooks.check(check, spec.get("hooks"))
     _root(check, spec.get("root"))
     _process(check, spec.get("process"))
     for index, mount in enumerate(check.rows("mounts", spec.get("mounts"))):
@@ -76,10 +67,14 @@ def _root(check: Checker, root: Any) -> None:
     check.optional_flag("root.readonly", table.get("readonly"))
 
 
-def _process(check: Checker, process: Any) -> None:
-    table = check.table("process", process)
-    if table.get("terminal"):
-        raise Unsupported(f"{check.path}: process.terminal is not supported by this version of skiff-oci: set it to false")
+def _process(check: Checker, value: Any) -> None:
+    table = check.table("process", value)
+    process(check, table)
+
+
+def process(check: Checker, table: dict[str, Any]) -> None:
+    """One process, of a config.json or of a file of its own."""
+    check.optional_flag("process.terminal", table.get("terminal"))
     if not check.strings("process.args", table.get("args")):
         raise check.wrong("process.args", "must not be empty")
     check.strings("process.env", table.get("env") or [])
@@ -87,13 +82,25 @@ def _process(check: Checker, process: Any) -> None:
         raise check.wrong("process.cwd", "must be an absolute path")
     check.optional_flag("process.noNewPrivileges", table.get("noNewPrivileges"))
     check.optional_number("process.oomScoreAdj", table.get("oomScoreAdj"), -1000, 1000)
+    for name in ("apparmorProfile", "selinuxLabel"):
+        check.optional_text(f"process.{name}", table.get(name))
     _user(check, check.table("process.user", table.get("user") or {}))
     sets = check.table("process.capabilities", table.get("capabilities") or {})
     for name in ("bounding", "effective", "inheritable", "permitted", "ambient"):
-        for capability in check.strings(f"process.capabilities.{name}", sets.get(name) or []):
-            if capability not in NUMBERS:
-                raise check.wrong(f"process.capabilities.{name}", f"unknown capability {capability!r}")
+        check.strings(f"process.capabilities.{name}", sets.get(name) or [])
     _rlimits(check, table.get("rlimits"))
+    scheduling.check(check, table)
+    if table.get("consoleSize") is not None:
+        size = check.table("process.consoleSize", table["consoleSize"])
+        for side in ("height", "width"):
+            check.number(f"process.consoleSize.{side}", size.get(side), 0, 65535)
+
+
+def _annotations(check: Checker, annotations: Any) -> None:
+    for name, value in check.table("annotations", annotations or {}).items():
+        if not name:
+            raise check.wrong("annotations", "must not have an empty key")
+        check.text(f"annotations.{name}", value)
 
 
 def _rlimits(check: Checker, rlimits: Any) -> None:
@@ -125,43 +132,70 @@ def _mount(check: Checker, key: str, mount: dict[str, Any]) -> None:
         raise check.wrong(f"{key}.destination", "must be an absolute path")
     for name in ("type", "source"):
         check.optional_text(f"{key}.{name}", mount.get(name))
-    for option in check.strings(f"{key}.options", mount.get("options") or []):
-        if option in UNSUPPORTED_OPTIONS:
-            raise Unsupported(f"{check.path}: {key}.options: {option} is not supported by this version of skiff-oci: take it out")
+    options = check.strings(f"{key}.options", mount.get("options") or [])
     for name in ("uidMappings", "gidMappings"):
-        if mount.get(name):
-            raise Unsupported(
-                f"{check.path}: {key}.{name} is not supported by this version of skiff-oci: take it out of config.json"
-            )
+        mappings(check, f"{key}.{name}", mount.get(name))
+    mapped = bool(mount.get("uidMappings")) or "idmap" in options or "ridmap" in options
+    if bool(mount.get("uidMappings")) != bool(mount.get("gidMappings")):
+        raise check.wrong(key, "must have both uidMappings and gidMappings, or neither")
+    if mapped and mount.get("type") != "bind" and "bind" not in options and "rbind" not in options:
+        raise check.wrong(f"{key}.options", "only a bind mount can be idmapped")
+    if "tmpcopyup" in options and mount.get("type") != "tmpfs":
+        raise check.wrong(f"{key}.options", "tmpcopyup is for a tmpfs")
+
+
+def mappings(check: Checker, key: str, rows: Any) -> None:
+    """Ranges of a user namespace's ids."""
+    for index, row in enumerate(check.rows(key, rows)):
+        for name, least in (("containerID", 0), ("hostID", 0), ("size", 1)):
+            check.number(f"{key}[{index}].{name}", row.get(name), least, MAX_ID)
 
 
 def _linux(check: Checker, linux: dict[str, Any]) -> None:
-    seen = set()
-    for index, namespace in enumerate(check.rows("linux.namespaces", linux.get("namespaces"))):
-        key = f"linux.namespaces[{index}]"
-        kind = check.text(f"{key}.type", namespace.get("type"))
-        if kind in LATER:
-            raise Unsupported(f"{check.path}: {key}: {kind} namespaces are not supported by this version of skiff-oci")
-        if kind not in NAMESPACES:
-            raise check.wrong(f"{key}.type", f"unknown namespace {kind!r}")
-        if kind in seen:
-            raise check.wrong(f"{key}.type", f"{kind} is given twice")
-        seen.add(kind)
-        path = check.optional_text(f"{key}.path", namespace.get("path"))
-        if path and not path.startswith("/"):
-            raise check.wrong(f"{key}.path", "must be an absolute path")
-    if "mount" not in seen:
-        raise check.wrong("linux.namespaces", "must have a mount namespace: without one the host's own root would change")
-    if (linux.get("rootfsPropagation") or "") not in PROPAGATIONS:
+    _namespaces(check, linux)
+    if check.optional_text("linux.rootfsPropagation", linux.get("rootfsPropagation")) not in PROPAGATIONS:
         raise check.wrong(
             "linux.rootfsPropagation", "must be shared, slave, private or unbindable, or one of them with r before it"
         )
     for name in ("maskedPaths", "readonlyPaths"):
         check.strings(f"linux.{name}", linux.get(name) or [])
-    check.optional_text("linux.cgroupsPath", linux.get("cgroupsPath"))
+    for name in ("cgroupsPath", "mountLabel"):
+        check.optional_text(f"linux.{name}", linux.get(name))
     for index, device in enumerate(check.rows("linux.devices", linux.get("devices"))):
         _device(check, f"linux.devices[{index}]", device)
+    if linux.get("personality") is not None:
+        scheduling.check_personality(check, linux["personality"])
+    if linux.get("seccomp") is not None:
+        seccomp.check(check, linux["seccomp"])
     check_resources(check, "linux.resources", check.table("linux.resources", linux.get("resources") or {}))
+
+
+def _namespaces(check: Checker, linux: dict[str, Any]) -> None:
+    seen: dict[str, str] = {}
+    for index, namespace in enumerate(check.rows("linux.namespaces", linux.get("namespaces"))):
+        key = f"linux.namespaces[{index}]"
+        kind = check.text(f"{key}.type", namespace.get("type"))
+        if kind not in NAMESPACES:
+            raise check.wrong(f"{key}.type", f"unknown namespace {kind!r}")
+        if kind in seen:
+            raise check.wrong(f"{key}.type", f"{kind} is given twice")
+        seen[kind] = check.optional_text(f"{key}.path", namespace.get("path"))
+        if seen[kind] and not seen[kind].startswith("/"):
+            raise check.wrong(f"{key}.path", "must be an absolute path")
+    for name in ("uidMappings", "gidMappings"):
+        mappings(check, f"linux.{name}", linux.get(name))
+        if linux.get(name) and "user" not in seen:
+            raise check.wrong(f"linux.{name}", "needs a user namespace")
+        if "user" in seen and not seen["user"] and not any(row["containerID"] == 0 for row in linux.get(name) or ()):
+            raise check.wrong(f"linux.{name}", "must map the container's id 0: a user namespace needs a root")
+    for clock, offset in check.table("linux.timeOffsets", linux.get("timeOffsets") or {}).items():
+        if clock not in ("monotonic", "boottime"):
+            raise check.wrong(f"linux.timeOffsets.{clock}", "must be monotonic or boottime")
+        if seen.get("time", "/") != "":
+            raise check.wrong("linux.timeOffsets", "needs a new time namespace")
+        table = check.table(f"linux.timeOffsets.{clock}", offset)
+        check.optional_number(f"linux.timeOffsets.{clock}.secs", table.get("secs"), -INT64, INT64 - 1)
+        check.optional_number(f"linux.timeOffsets.{clock}.nanosecs", table.get("nanosecs"), 0, 999_999_999)
 
 
 def _device(check: Checker, key: str, device: dict[str, Any]) -> None:
@@ -175,11 +209,34 @@ def _device(check: Checker, key: str, device: dict[str, Any]) -> None:
 
 def _agreement(check: Checker, spec: dict[str, Any]) -> None:
     """What is asked in one place needs a namespace asked for in another, or the host's own would change."""
-    namespaces = {namespace["type"] for namespace in spec.get("linux", {}).get("namespaces", ())}
-    if spec.get("hostname") and "uts" not in namespaces:
-        raise check.wrong("hostname", "needs a uts namespace: the host's own name would change")
-    for name, value in check.table("linux.sysctl", spec.get("linux", {}).get("sysctl") or {}).items():
+    linux = spec.get("linux") or {}
+    namespaces = {namespace["type"] for namespace in linux.get("namespaces") or ()}
+    for name in ("hostname", "domainname"):
+        if spec.get(name) and "uts" not in namespaces:
+            raise check.wrong(name, "needs a uts namespace: the host's own would change")
+    if "mount" not in namespaces:
+        for key, value in (
+            ("mounts", spec.get("mounts")),
+            ("root.readonly", spec["root"].get("readonly")),
+            *((f"linux.{name}", linux.get(name)) for name in ("maskedPaths", "readonlyPaths", "rootfsPropagation")),
+        ):
+            if value:
+                raise check.wrong(key, "needs a mount namespace: without one the host's own mounts would change")
+    for name, value in check.table("linux.sysctl", linux.get("sysctl") or {}).items():
         check.text(f"linux.sysctl.{name}", value)
-        needed = "ipc" if name in _IPC_SYSCTLS or name.startswith("fs.mqueue.") else "network" if name.startswith("net.") else ""
-        if ".." in name or "/" in name or needed not in namespaces:
-            raise check.wrong(f"linux.sysctl.{name}", "is not in a separate kernel namespace")
+        _sysctl(check, name.replace("/", "."), name, namespaces)
+
+
+def _sysctl(check: Checker, name: str, written: str, namespaces: set[str]) -> None:
+    if name in _IPC_SYSCTLS or name.startswith("fs.mqueue."):
+        needed = "ipc"
+    elif name.startswith("net."):
+        needed = "network"
+    elif name == "kernel.domainname":
+        needed = "uts"
+    elif name.startswith("user."):
+        needed = "user"
+    else:
+        needed = ""
+    if ".." in name or needed not in namespaces:
+        raise check.wrong(f"linux.sysctl.{written}", "is not in a separate kernel namespace")

@@ -16,12 +16,9 @@ class Plan:
     dies_with_parent = False
     stdio = (0, 1, 2)
 
-    class namespaces:  # noqa: N801  # an attribute of the plan
-        """None to join."""
-
-        @staticmethod
-        def descriptors() -> tuple[int, ...]:
-            return ()
+    @staticmethod
+    def descriptors() -> tuple[int, ...]:
+        return ()
 
 
 def child(planted: Path) -> NoReturn:
@@ -31,7 +28,7 @@ def child(planted: Path) -> NoReturn:
         sys.path.insert(0, str(planted))
         sys.path_importer_cache.setdefault(str(planted), None)
         plan: Any = Plan()
-        Init(plan, 1, 0)._detach()
+        Init(plan, 1, 0).detach()
         finders: list[Any] = [sys.path, sys.meta_path, sys.path_hooks, sys.path_importer_cache]
         code = next((number for number, found in enumerate(finders, 1) if found), 0)
         import planted_by_the_image  # type: ignore[import-not-found]  # noqa: F401  # made by the test

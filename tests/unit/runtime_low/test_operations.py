@@ -11,7 +11,7 @@ import pytest
 from skiff.errors import InvalidInput, SkiffError
 from skiff.linux import capabilities, mounts, prctl
 from skiff.linux.libc import failure
-from skiff.oci.namespaces import NamespacePlan
+from skiff.oci import mountoptions, namespaces
 from skiff.oci.operations import Mount
 
 
@@ -31,7 +31,7 @@ def test_a_target_swapped_after_its_bind_is_not_remounted(tmp_path: Path, monkey
     root = os.open(tmp_path / "root", os.O_PATH)
     try:
         with pytest.raises(SkiffError, match="changed while it was mounted"):
-            Mount(bytes(source), b"/volume/target", b"bind", mounts.MS_BIND | mounts.MS_RDONLY, [], b"")(root)
+            Mount(bytes(source), b"/volume/target", b"bind", mountoptions.parse(["bind", "ro"]))(root)
     finally:
         os.close(root)
     assert len(calls) == 1
@@ -45,7 +45,7 @@ def test_data_that_the_kernel_would_cut_is_refused() -> None:
 def test_the_hosts_own_mount_namespace_is_not_joined() -> None:
     spec: Any = {"linux": {"namespaces": [{"type": "mount", "path": "/proc/self/ns/mnt"}]}}
     with pytest.raises(InvalidInput, match="is the one that skiff runs in"):
-        NamespacePlan(spec)
+        namespaces.of_spec(spec)
 
 
 @pytest.mark.parametrize(("wanted", "fails"), [(0, False), (1, True)])

@@ -20,7 +20,7 @@ OVERLAY: Any = [{"type": "overlay", "source": "overlay", "options": ["lowerdir=/
 
 
 def told(spec: Any, mounts: Any = OVERLAY, cgroups: Any = V2) -> list[str]:
-    return [str(operation) for operation in rootfs.plan(spec, "/bundle", mounts, cgroups).operations()]
+    return [str(operation) for operation in rootfs.plan(spec, "/bundle", rootfs.Circumstances(mounts, cgroups)).operations()]
 
 
 def test_the_root_comes_first_and_the_masks_come_last() -> None:
@@ -70,7 +70,8 @@ def test_a_device_of_the_document_replaces_the_default_one() -> None:
     ],
 )
 def test_mount_options(words: list[str], flags: int, propagation: list[int], data: bytes) -> None:
-    assert mountoptions.parse(words) == (flags, propagation, data)
+    found = mountoptions.parse(words)
+    assert (found.flags, found.propagation, found.data) == (flags, propagation, data)
 
 
 MOUNTINFO = """\

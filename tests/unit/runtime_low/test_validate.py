@@ -61,7 +61,31 @@ def test_each_default_is_a_document_of_its_own() -> None:
         ("process.user.uid", True, "process.user.uid: must be an integer"),
         ("process.user.umask", 0o1000, "process.user.umask: must be between 0 and 511"),
         ("process.oomScoreAdj", 1001, "process.oomScoreAdj: must be between -1000 and 1000"),
-        ("process.capabilities.bounding", ["CAP_FLY"], "process.capabilities.bounding: unknown capability 'CAP_FLY'"),
+        ("process.capabilities.bounding", [7], "process.capabilities.bounding[0]: must be a string"),
+        ("process.terminal", "yes", "process.terminal: must be true or false"),
+        ("process.consoleSize", {"height": 5}, "process.consoleSize.width: is missing"),
+        ("process.scheduler", {"policy": "SCHED_X"}, "process.scheduler.policy: unknown value 'SCHED_X': SCHED_OTHER,"),
+        ("process.scheduler", {"policy": "SCHED_OTHER", "priority": 5}, "process.scheduler.priority: is for SCHED_FIFO"),
+        ("process.ioPriority", {"class": "IOPRIO_CLASS_BE", "priority": 8}, "process.ioPriority.priority: must be between 0 and 7"),
+        ("process.execCPUAffinity", {"final": "3-1"}, "process.execCPUAffinity.final: '3-1' is no processor"),
+        ("domainname", 5, "domainname: must be a string"),
+        ("annotations", {"": "x"}, "annotations: must not have an empty key"),
+        ("annotations", {"a": 1}, "annotations.a: must be a string"),
+        ("hooks", {"poststop": [{"path": "true"}]}, "hooks.poststop[0].path: must be an absolute path"),
+        ("hooks", {"prestart": [{"path": "/x", "timeout": 0}]}, "hooks.prestart[0].timeout: must be between 1 and 2147483648"),
+        ("mounts.0.options", ["idmap"], "mounts[0].options: only a bind mount can be idmapped"),
+        ("mounts.0.options", ["tmpcopyup"], "mounts[0].options: tmpcopyup is for a tmpfs"),
+        ("mounts.0.uidMappings", [{}], "mounts[0].uidMappings[0].containerID: is missing"),
+        ("linux.personality", {"domain": "BSD"}, "linux.personality.domain: unknown value 'BSD': LINUX, LINUX32"),
+        ("linux.uidMappings", [{"containerID": 0, "hostID": 1, "size": 1}], "linux.uidMappings: needs a user namespace"),
+        ("linux.namespaces.1", {"type": "user"}, "linux.uidMappings: must map the container's id 0: a user namespace needs a root"),
+        ("linux.timeOffsets", {"boottime": {"secs": 1}}, "linux.timeOffsets: needs a new time namespace"),
+        ("linux.seccomp", {"defaultAction": "SCMP_ACT_NO"}, "linux.seccomp.defaultAction: unknown value 'SCMP_ACT_NO'"),
+        (
+            "linux.seccomp",
+            {"defaultAction": "SCMP_ACT_NOTIFY"},
+            "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action",
+        ),
         ("process.rlimits", [{"type": "RLIMIT_X", "soft": 1, "hard": 1}], "process.rlimits[0].type: unknown limit 'RLIMIT_X'"),
         ("process.rlimits", [{"type": "RLIMIT_CORE", "soft": 1}], "process.rlimits[0].hard: is missing"),
         ("mounts.0.destination", "proc", "mounts[0].destination: must be an absolute path"),
@@ -69,7 +93,7 @@ def test_each_default_is_a_document_of_its_own() -> None:
         (
             "linux.namespaces",
             [],
-            "linux.namespaces: must have a mount namespace: without one the host's own root would change",
+            "mounts: needs a mount namespace: without one the host's own mounts would change",
         ),
         ("linux.namespaces.1", {"type": "mount"}, "linux.namespaces[1].type: mount is given twice"),
         ("linux.namespaces.1", {"type": "space"}, "linux.namespaces[1].type: unknown namespace 'space'"),
@@ -127,19 +151,13 @@ def test_each_default_is_a_document_of_its_own() -> None:
 def test_a_wrong_value_is_refused_by_its_key(path: str, value: Any, message: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         validate(changed(path, value), "config.json")
-    assert str(caught.value) == f"config.json: {message}"
+    assert str(caught.value).startswith(f"config.json: {message}")
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("hooks", {"prestart": [{"path": "/bin/true"}]}),
-        ("process.terminal", True),
-        ("process.apparmorProfile", "docker-default"),
-        ("linux.seccomp", {"defaultAction": "SCMP_ACT_ERRNO"}),
-        ("linux.uidMappings", [{"containerID": 0, "hostID": 1, "size": 1}]),
-        ("linux.namespaces.0", {"type": "user"}),
-        ("mounts.0.options", ["tmpcopyup"]),
+        ("linux.intelRdt", {"closID": "x"}),
     ],
 )
 def test_what_is_not_done_is_refused_rather_than_ignored(path: str, value: Any) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ROOT = "/run/skiff/oci"
 # Those that fork into a container: what runs them must be out of its reach.
-ENTERING = ("create", "run")
+ENTERING = ("create", "run", "exec")
 
 
 def main(arguments: Sequence[str]) -> int:

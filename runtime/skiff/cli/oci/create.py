@@ -5,53 +5,76 @@ from __future__ import annotations
 import os
 
 from skiff.cgroup.manager import open_manager
-from skiff.cli.oci import options
-from skiff.errors import InvalidInput
+from skiff.cli.oci import options, passed
+from skiff.cli.oci.log import LOG
+from skiff.errors import InvalidInput, SkiffError
 from skiff.linux import signals
-from skiff.oci import bundle, store
+from skiff.oci import bundle, console, store
 from skiff.oci.channels import for_another_process
 from skiff.oci.create import Surroundings, create
+from skiff.oci.process import unknown_capabilities
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from skiff.cgroup.manager import CgroupManager
+    from skiff.oci.create import Created
     from skiff.spec.types import Spec
 
 FLAGS = {
-    "bundle": options.VALUE,
+    "bundle": options.VALUE, "b": "=bundle",
     "pid-file": options.VALUE,
-    "no-new-keyring": options.ACCEPTED,
-    "console-socket": options.REFUSED,
-    "no-pivot": options.REFUSED,
-    "preserve-fds": options.REFUSED,
-}
+    "console-socket": options.VALUE,
+    "no-new-keyring": options.FLAG,
+    "no-pivot": options.FLAG,
+    "preserve-fds": options.VALUE,
+}  # fmt: skip
 SLICE = "/skiff.slice"
 
 
 def main(containers: store.Store, arguments: list[str]) -> int:
     """Exit status."""
     flags, rest = options.parse(arguments, FLAGS)
-    make(containers, options.one(rest), flags)
+    identity = options.one(rest)
+    spec, directory = load(flags)
+    if spec["process"].get("terminal") and "console-socket" not in flags:
+        raise InvalidInput("cannot allocate tty if skiff-oci will detach without setting console socket: give --console-socket")
+    terminal = -1
+    if "console-socket" in flags:
+        if not spec["process"].get("terminal"):
+            raise InvalidInput("cannot use console socket if skiff-oci will not detach or allocate tty: leave --console-socket out")
+        terminal = console.connect(flags["console-socket"])
+    make(containers, identity, spec, directory, flags, terminal)
     return 0
 
 
-def make(containers: store.Store, identity: str, flags: dict[str, str]) -> int:
-    """Create, and write the pid file; the pid of init."""
+def load(flags: dict[str, str]) -> tuple[Spec, str]:
+    """The bundle's specification and its directory."""
     directory = os.path.abspath(flags.get("bundle", "."))
     spec = bundle.load(directory)
-    path = cgroup_path(spec, identity)
-    cgroup = open_manager(path)
+    for name in unknown_capabilities(spec["process"]):
+        LOG.warning(f"ignoring unknown or unavailable capability {name}")
+    users = any(namespace["type"] == "user" for namespace in (spec.get("linux") or {}).get("namespaces") or ())
+    if os.geteuid() != 0 and not users:
+        raise InvalidInput("rootless container requires user namespaces: see skiff-oci spec --rootless")
+    return spec, directory
+
+
+def make(containers: store.Store, identity: str, spec: Spec, directory: str, flags: dict[str, str], terminal: int = -1) -> int:
+    """Create, and write the pid file; the pid of init. `terminal` is a connected console socket or -1."""
+    preserved = passed.descriptors(flags, spec["process"])
+    path, cgroup = open_cgroup(spec, identity)
     containers.add(identity)
     try:
         with containers.lock(identity):
-            # So that delete finds the cgroup, and what waits in it, of a create that was killed.
-            containers.save(identity, store.record(identity, 0, directory, path, {}))
-            around = Surroundings(cgroup, [], (0, 1, 2), dies_with_parent=False)
+            containers.save(identity, store.begun(identity, directory, path))
+            around = Surroundings(identity, containers.root, cgroup)
+            around.preserved, around.console = preserved, terminal
+            around.no_pivot, around.keyring = "no-pivot" in flags, "no-new-keyring" not in flags
             made = create(spec, directory, around, for_another_process(containers.directory(identity)))
             os.close(made.report)
-            state = store.record(identity, made.pid, directory, path, spec.get("annotations") or {})
-            rootfs = os.path.join(directory, spec["root"]["path"])
+            os.close(made.gate)
             try:
-                containers.save(identity, {**state, "rootfs": rootfs, "program": spec["process"]["args"][0]})
+                _record(containers, identity, spec, directory, path, made)
                 if "pid-file" in flags:
                     store.replace(flags["pid-file"], str(made.pid))
             except BaseException:
@@ -62,7 +85,31 @@ def make(containers: store.Store, identity: str, flags: dict[str, str]) -> int:
     except BaseException:
         containers.remove(identity)
         raise
+    LOG.debug(f"created {identity}: process {made.pid}, cgroup {path or 'none'}")
     return made.pid
+
+
+def _record(containers: store.Store, identity: str, spec: Spec, directory: str, path: str, made: Created) -> None:
+    state = store.record(identity, made.pid, directory, path, spec.get("annotations") or {})
+    rootfs = os.path.join(directory, spec["root"]["path"])
+    containers.save_spec(identity, spec)
+    containers.save(identity, {**state, "rootfs": rootfs, "program": spec["process"]["args"][0]})
+
+
+def open_cgroup(spec: Spec, identity: str) -> tuple[str, CgroupManager]:
+    """Its path and manager; without rights over any, and if none is asked for, an empty path and a manager that does nothing."""
+    path = cgroup_path(spec, identity)
+    manager = open_manager(path)
+    if os.geteuid() == 0:
+        return path, manager
+    try:
+        manager.create({})
+    except (SkiffError, OSError) as error:
+        linux = spec.get("linux") or {}
+        if linux.get("cgroupsPath") or any(value for key, value in (linux.get("resources") or {}).items() if key != "devices"):
+            raise SkiffError(f"this user cannot make the cgroup {path}, so that its limits cannot be set: {error}") from error
+        return "", open_manager("")
+    return path, manager
 
 
 def cgroup_path(spec: Spec, identity: str) -> str:

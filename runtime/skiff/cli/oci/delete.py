@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import time
 
 from skiff.cgroup.manager import open_manager
 from skiff.cli.oci import options
+from skiff.cli.oci.log import LOG
+from skiff.cli.oci.state import specified
 from skiff.errors import NotFound, SkiffError
 from skiff.linux import processes, signals
-from skiff.oci import status
+from skiff.oci import hooks, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from skiff.oci.store import Store
+    from typing import Any
 
-FLAGS = {"force": options.FLAG}
+    from skiff.oci.hooks import PlannedHook
+    from skiff.oci.store import Store
+    from skiff.spec.types import Spec
+
+FLAGS = {"force": options.FLAG, "f": "=force"}
 PATIENCE = 10.0
 PAUSE = 0.005
 
@@ -38,11 +47,30 @@ def delete(containers: Store, identity: str, force: bool) -> None:
         state = containers.load(identity)
         if not force:
             status.require("delete", identity, state["status"])
+        spec = containers.load_spec(identity)
         cgroup = open_manager(state["cgroup"])
         cgroup.kill(signals.SIGKILL)
+        if state["started"] is not None and processes.start_time(state["pid"]) == state["started"]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(state["pid"], signals.SIGKILL)
         _await_end(state["pid"], state["started"])
         cgroup.delete()
         containers.remove(identity)
+    _poststop(spec, state)
+
+
+def _poststop(spec: Spec, state: dict[str, Any]) -> None:
+    """A container that is gone cannot be kept back by its hooks: each that fails is told, and the next one runs."""
+    told = json.dumps(specified({**state, "status": status.STOPPED})).encode()
+    for hook in hooks.plan((spec.get("hooks") or {}).get("poststop"), inherited=True):
+        _run(hook, told)
+
+
+def _run(hook: PlannedHook, told: bytes) -> None:
+    try:
+        hooks.run_all("poststop", [hook], told)
+    except SkiffError as error:
+        LOG.warning(str(error))
 
 
 def _await_end(pid: int, started: int | None) -> None:

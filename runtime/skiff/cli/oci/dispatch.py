@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import json
-import sys
+import os
 
 from skiff import VERSION
 from skiff.cli.oci import DEFAULT_ROOT, options
-from skiff.errors import InvalidInput, SkiffError
-from skiff.oci import clock
+from skiff.cli.oci.log import LOG
+from skiff.errors import InvalidInput, SkiffError, Unsupported
 from skiff.oci.store import Store
 from skiff.spec.defaults import OCI_VERSION
 
@@ -21,21 +20,22 @@ GLOBAL = {
     "root": options.VALUE,
     "log": options.VALUE,
     "log-format": options.VALUE,
-    "debug": options.ACCEPTED,
+    "debug": options.FLAG,
     "systemd-cgroup": options.REFUSED,
-    "rootless": options.REFUSED,
-    "criu": options.REFUSED,
-    "help": options.FLAG,
-    "version": options.FLAG,
-}
+    "rootless": options.VALUE,
+    "criu": options.VALUE,
+    "help": options.FLAG, "h": "=help",
+    "version": options.FLAG, "v": "=version",
+}  # fmt: skip
 HELP = f"""\
-Usage: skiff-oci [--root DIR] [--log FILE] [--log-format text|json] COMMAND [flags] ...
+Usage: skiff-oci [global flags] COMMAND [flags] ...
 
 An OCI runtime with runc's command line.
 
   create [-b DIR] [--pid-file FILE] ID         make a container from a bundle, up to its program's start
   start ID                                     start the program of a created container
   run [-b DIR] [--pid-file FILE] [-d] ID       create and start; wait for the end and delete, unless detached
+  exec [-d] [-t] [-e NAME=VALUE] ID PROGRAM... run a further program in a container
   state ID                                     print the container's state as JSON
   kill [--all] ID [SIGNAL]                     send a signal (TERM) to its program, or to all its processes
   delete [--force] ID                          remove a stopped container; --force kills it first
@@ -44,54 +44,64 @@ An OCI runtime with runc's command line.
   pause ID, resume ID                          stop all its processes, and let them go on
   update [limits] ID                           change limits: --memory 512m, --cpu-quota 50000 ..., or --resources FILE
   events [--stats] [--interval 5s] ID          print what it uses and its OOM kills, a JSON document a line
+  spec [-b DIR] [--rootless]                   write a config.json to begin with
+  features                                     print what this runtime knows, as JSON
 
---root is {DEFAULT_ROOT} unless given; -b is the present directory.
+Of create and run: --console-socket PATH, --preserve-fds N, --no-pivot, --no-new-keyring; of run: --keep, --no-subreaper.
+Of exec: --process FILE, --user UID[:GID], --additional-gids GID, --cwd DIR, --cap CAP, --no-new-privs, --apparmor PROFILE,
+--process-label LABEL, --cgroup PATH, --pid-file FILE, --console-socket PATH, --preserve-fds N.
+
+Global flags: --root DIR ({DEFAULT_ROOT}; in $XDG_RUNTIME_DIR for other users than root), --log FILE, --log-format text|json,
+--debug, --rootless true|false|auto, --version, --help. -b is the present directory.
 
 Example: skiff-oci run -b /var/lib/bundles/web web
 """
+EXEC_FAILED = 255  # as runc's exec ends where the program could not be run
+_REFUSED = ("checkpoint", "restore")
 
 
 def run(arguments: list[str]) -> int:
     """Exit status."""
-    flags: dict[str, str] = {}
+    rest: list[str] = []
     try:
         flags, rest = options.parse(arguments, GLOBAL)
+        LOG.configure(flags)
         if "version" in flags:
             print(f"skiff-oci version {VERSION}\nspec: {OCI_VERSION}")
             return 0
         if "help" in flags or not rest:
             print(HELP, end="")
             return 0 if "help" in flags else 1
-        if flags.get("log-format", "text") not in ("text", "json"):
-            raise InvalidInput(f"--log-format {flags['log-format']}: text or json")
-        return command(rest[0])(Store(flags.get("root", DEFAULT_ROOT)), rest[1:])
+        for name, words in (("log-format", ("text", "json")), ("rootless", ("true", "false", "auto"))):
+            if flags.get(name, words[0]) not in words:
+                raise InvalidInput(f"--{name} {flags[name]}: {' or '.join(words)}")
+        return command(rest[0])(Store(flags.get("root") or default_root(flags)), rest[1:])
     except (SkiffError, OSError) as error:
-        report(str(error), flags)
-        return 1
+        LOG.error(str(error))
+        return EXEC_FAILED if rest[:1] == ["exec"] else 1
 
 
-_COMMANDS = ("create", "start", "run", "state", "kill", "delete", "list", "ps", "pause", "resume", "update", "events")
+def default_root(flags: dict[str, str]) -> str:
+    """Where containers are kept: a user's own are in its runtime directory."""
+    rootless = flags.get("rootless", "auto")
+    own = os.environ.get("XDG_RUNTIME_DIR", "")
+    if own and (rootless == "true" or (rootless == "auto" and os.geteuid() != 0)):
+        return f"{own}/skiff-oci"
+    return DEFAULT_ROOT
+
+
+_COMMANDS = (
+    "create", "start", "run", "exec", "state", "kill", "delete", "list", "spec", "features", "ps", "pause",
+    "resume", "update", "events",
+)  # fmt: skip
 
 
 def command(name: str) -> Callable[[Store, list[str]], int]:
     """The command's function; only its module is loaded."""
+    if name in _REFUSED:
+        raise Unsupported(f"{name} is not supported by skiff-oci: it has no CRIU")
     if name not in _COMMANDS:
         raise InvalidInput(f"unknown command {name!r}; see skiff-oci --help")
-    found: Callable[[Store, list[str]], int] = importlib.import_module(f"skiff.cli.oci.{name}").main
+    module = importlib.import_module(f"skiff.cli.oci.{name}")
+    found: Callable[[Store, list[str]], int] = module.main
     return found
-
-
-def report(message: str, flags: dict[str, str]) -> None:
-    """To the terminal, and to the log file that a caller such as containerd reads."""
-    print(f"skiff-oci: {message}", file=sys.stderr)
-    if not flags.get("log"):
-        return
-    if flags.get("log-format") == "json":
-        line = json.dumps({"level": "error", "msg": message, "time": clock.now()})
-    else:
-        line = f'time="{clock.now()}" level=error msg={json.dumps(message)}'
-    try:
-        with open(flags["log"], "a", encoding="utf-8") as file:
-            file.write(line + "\n")
-    except OSError as error:
-        print(f"skiff-oci: --log {flags['log']}: {error.strerror}", file=sys.stderr)

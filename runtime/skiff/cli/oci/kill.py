@@ -14,21 +14,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from skiff.oci.store import Store
 
-FLAGS = {"all": options.FLAG}
+FLAGS = {"all": options.FLAG, "a": "=all"}
 
 
 def main(containers: Store, arguments: list[str]) -> int:
     """Exit status."""
     flags, rest = options.parse(arguments, FLAGS)
     # runc takes its flag after the arguments too.
-    everyone = "all" in flags or "--all" in rest
-    rest = [argument for argument in rest if argument != "--all"]
+    everyone = "all" in flags or "--all" in rest or "-a" in rest
+    rest = [argument for argument in rest if argument not in ("--all", "-a")]
     if len(rest) not in (1, 2):
         raise InvalidInput("kill takes a container id and at most a signal")
     number = signals.number(rest[1]) if len(rest) > 1 else signals.SIGTERM
     with containers.lock(rest[0]):
         state = containers.load(rest[0])
-        if everyone:
+        if everyone and state["cgroup"]:
             # Processes of a shared pid namespace outlive init.
             open_manager(state["cgroup"]).kill(number)
         else:

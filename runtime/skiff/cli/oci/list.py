@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from skiff.oci.store import Store
 
-FLAGS = {"quiet": options.FLAG, "format": options.VALUE}
+FLAGS = {"quiet": options.FLAG, "q": "=quiet", "format": options.VALUE, "f": "=format"}
 COLUMNS = ("id", "pid", "status", "bundle", "created", "owner")
 
 
@@ -42,5 +42,5 @@ def _rows(containers: Store) -> list[dict[str, Any]]:
     found = []
     for identity in containers.identities():
         with contextlib.suppress(NotFound):  # deleted meanwhile
-            found.append(document(containers.load(identity)))
+            found.append(document(containers.load(identity), containers.owner(identity)))
     return found

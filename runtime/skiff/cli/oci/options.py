@@ -8,9 +8,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# What a flag is: it stands alone, takes a value, does what this runtime does anyway, or is refused with a reason.
-FLAG, VALUE, ACCEPTED, REFUSED = "flag", "value", "accepted", "refused"
+# What a flag is: it stands alone, takes a value, takes one each time, or is refused with a reason. A word that begins with = is an
+# alias of another flag.
+FLAG, VALUE, LIST, REFUSED = "flag", "value", "list", "refused"
 LATER = "is not supported by this version of skiff-oci: leave it out"
+_BETWEEN = "\0"
+_TRUE, _FALSE = ("true", "1", "t"), ("false", "0", "f")
 
 
 def parse(arguments: Sequence[str], known: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -22,21 +25,44 @@ def parse(arguments: Sequence[str], known: Mapping[str, str]) -> tuple[dict[str,
         if word == "--":
             break
         name, equals, value = word.lstrip("-").partition("=")
-        name = SHORT.get(name, name)
+        if known.get(name, "").startswith("="):
+            name = known[name][1:]
         kind = known.get(name)
         if kind is None:
             raise InvalidInput(f"unknown flag {word}; see skiff-oci --help")
         if kind == REFUSED:
             raise Unsupported(f"--{name} {LATER}")
-        if kind == VALUE and not equals:
+        if kind == FLAG:
+            _switch(found, name, value if equals else "true")
+            continue
+        if not equals:
             if not rest:
                 raise InvalidInput(f"--{name} needs a value")
             value = rest.pop(0)
-        found[name] = value if kind == VALUE else "true"
+        found[name] = f"{found[name]}{_BETWEEN}{value}" if kind == LIST and name in found else value
     return found, rest
 
 
-SHORT = {"b": "bundle", "f": "force", "a": "all", "q": "quiet", "d": "detach", "h": "help", "v": "version"}
+def _switch(found: dict[str, str], name: str, value: str) -> None:
+    if value in _TRUE:
+        found[name] = "true"
+    elif value in _FALSE:
+        found.pop(name, None)
+    else:
+        raise InvalidInput(f"--{name}={value}: true or false")
+
+
+def many(flags: Mapping[str, str], name: str) -> list[str]:
+    """All values of a LIST."""
+    return flags[name].split(_BETWEEN) if name in flags else []
+
+
+def number(flags: Mapping[str, str], name: str) -> int:
+    """A VALUE that is a number; 0 if it is not given."""
+    text = flags.get(name, "0")
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInput(f"--{name} {text}: a number is wanted")
+    return int(text)
 
 
 def one(arguments: Sequence[str], what: str = "container id") -> str:

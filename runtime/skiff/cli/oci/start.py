@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+
 from skiff.cli.oci import options
-from skiff.oci import channels, status
+from skiff.cli.oci.state import specified
+from skiff.errors import SkiffError
+from skiff.linux import signals
+from skiff.oci import channels, hooks, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from skiff.oci.store import Store
 
 
@@ -18,9 +27,23 @@ def main(containers: Store, arguments: list[str]) -> int:
 
 
 def start(containers: Store, identity: str) -> None:
-    """Open the gate, and remember that it is open."""
+    """Open the gate, remember that it is open, and run the poststart hooks: if one fails, the container is killed."""
     with containers.lock(identity):
         state = containers.load(identity)
         status.require("start", identity, state["status"])
         channels.open_gate(containers.directory(identity), state["program"])
-        containers.save(identity, {**state, "status": status.RUNNING})
+        state["status"] = status.RUNNING
+        containers.save(identity, state)
+    try:
+        _poststart(containers, identity, state)
+    except SkiffError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(state["pid"], signals.SIGKILL)
+        raise
+
+
+def _poststart(containers: Store, identity: str, state: dict[str, Any]) -> None:
+    """Without the lock, for a hook may well ask about its container."""
+    planned = hooks.plan((containers.load_spec(identity).get("hooks") or {}).get("poststart"), inherited=True)
+    if planned:
+        hooks.run_all("poststart", planned, json.dumps(specified(state)).encode())

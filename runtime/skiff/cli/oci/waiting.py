@@ -1,0 +1,29 @@
+"""Waits in the foreground for a container's process: passes signals on to it, and its status to whoever waits for us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def forward_signals(pid: int) -> None:
+    """From now on."""
+
+    def forward(number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    for number in FORWARDED:
+        signal.signal(number, forward)
+
+
+def wait(pid: int) -> int:
+    """Its exit status, 128 and the number for one that a signal ended; other children, orphans of it, are reaped too."""
+    while True:
+        found, wait_status = os.waitpid(-1, 0)
+        if found == pid:
+            code = os.waitstatus_to_exitcode(wait_status)
+            return code if code >= 0 else 128 - code
