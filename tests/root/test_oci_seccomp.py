@@ -70,12 +70,15 @@ def arg(op: str, value: int, two: int = 0, index: int = 0) -> dict[str, Any]:
 @pytest.mark.parametrize("nnp", [False, True])
 def test_errno(filtered: Oci, nnp: bool) -> None:
     linux = profile(rule("SCMP_ACT_ERRNO", "mkdir", errnoRet=77), rule("SCMP_ACT_ERRNO", "rmdir"))
-    done = filtered.run("sh", "-c", "call 83 0; call 84 0; grep Seccomp: /proc/self/status", linux=linux, process={"noNewPrivileges": nnp})
+    done = filtered.run(
+        "sh", "-c", "call 83 0; call 84 0; grep Seccomp: /proc/self/status", linux=linux, process={"noNewPrivileges": nnp}
+    )
     assert done.stdout.split() == ["77", "1", "Seccomp:", "2"]
 
 
 @pytest.mark.parametrize(
-    ("action", "code"), [("SCMP_ACT_KILL", 159), ("SCMP_ACT_KILL_THREAD", 159), ("SCMP_ACT_KILL_PROCESS", 159), ("SCMP_ACT_TRAP", 159)]
+    ("action", "code"),
+    [("SCMP_ACT_KILL", 159), ("SCMP_ACT_KILL_THREAD", 159), ("SCMP_ACT_KILL_PROCESS", 159), ("SCMP_ACT_TRAP", 159)],
 )
 def test_killing_actions(filtered: Oci, action: str, code: int) -> None:
     done = filtered.run("sh", "-c", "call 84 0; echo $?", linux=profile(rule(action, "rmdir")))
@@ -118,7 +121,7 @@ def test_flags_and_architectures(filtered: Oci) -> None:
 
 
 def test_dockers_profile(filtered: Oci) -> None:
-    """mount and unshare are refused, what does not exist is not there, and clone3 is not there either."""
+    """Mount and unshare are refused, what does not exist is not there, and clone3 is not there either."""
     calls = {"165": "1", "272 0x10000000": "1", "435": "38", "999": "38", "425": "1", "41 40 1 0": "1", "39": "0", "135 0x4": "1"}
     said = filtered.said("sh", "-c", "; ".join(f"call {call}" for call in calls), linux={"seccomp": default_profile(CAPABILITIES)})
     assert dict(zip(calls, said.split())) == calls
@@ -133,8 +136,8 @@ def test_dockers_profile_follows_the_capabilities(filtered: Oci) -> None:
 
 def test_a_profile_with_hardly_a_call_will_do(filtered: Oci) -> None:
     """What the runtime itself does between filter and exec must not need more than the program does."""
-    names = "execve brk arch_prctl set_tid_address set_robust_list rseq prlimit64 readlink getrandom mprotect newfstatat fstat write exit_group"
-    names += " capset prctl readlinkat read mmap munmap"
+    names = "execve brk arch_prctl set_tid_address set_robust_list rseq prlimit64 readlink getrandom mprotect newfstatat fstat"
+    names += " write exit_group capset prctl readlinkat read mmap munmap"
     linux = profile(rule(ALLOW, *names.split()), default="SCMP_ACT_KILL_PROCESS")
     assert filtered.said("call", "39", linux=linux, check=False) == ""
     assert filtered.said("call", "1", linux=linux) == "0\n"

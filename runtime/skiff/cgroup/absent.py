@@ -18,6 +18,9 @@ class Absent:
     version = 0
     confines_devices = True  # the user's own rights do
 
+    def require_vacant(self) -> None:
+        """Nobody can be in it."""
+
     def create(self, resources: Resources) -> None:
         """Nothing."""
 

@@ -88,9 +88,7 @@ if TYPE_CHECKING:
 
 
 def open_manager(place: str, mount_point: str = hierarchy.MOUNT_POINT) -> CgroupManager:
-    """The manager for a place on this machine: a path from the root, or `slice:prefix:name` for a scope of systemd's;
-    none for an empty one.
-    """
+    """The manager for a place on this machine: a path from the root, `slice:prefix:name` for a scope of systemd's, or nothing."""
     if not place:
         return absent.Absent()
     if not place.startswith("/") and ":" in place:
