@@ -13,6 +13,7 @@ from fleet.errors import UsageError
 
 DONE, INTERRUPTED, IN_PROGRESS, KILLED = "done", "interrupted", "in progress", "killed"
 UNFINISHED = "unfinished"
+LOOKING = ("plan", "verify")
 LAST = "last"
 NONE_YET = "`./inv provision --hosts all --check` makes a run that changes nothing"
 
@@ -55,6 +56,11 @@ class Run:
     hosts: Dict[str, HostStory]
     repeat: Line = field(default_factory=dict)
     resumes: str = ""
+
+    @property
+    def looked(self) -> bool:
+        """Whether it only said what would change."""
+        return self.task in LOOKING or self.repeat.get("mode") == "check"
 
     @property
     def states(self) -> Dict[str, int]:

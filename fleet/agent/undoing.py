@@ -35,7 +35,7 @@ def deprovision(state: State, places: "List[Place]", request: "Dict[str, Any]") 
         if name.startswith("unit:") and name not in known:
             listeners.append(_unit(name[len("unit:") :], list(triggers), []))
     containers = _wire("containers", "containers", clients=_clients(places, request["clients"])) if places else None
-    found = [_wire("undo", "undo:{}:{}".format(one.kind, one.name), place=one.kind, name=one.name) for one in ordered]
+    found = [_undo(place) for place in ordered]
     return ([containers] if containers else []) + found + listeners + [_wire("agent", "agent")]
 
 
@@ -108,6 +108,11 @@ def _listeners(places: "List[Place]") -> "List[Wire]":
 def _unit(name: str, restart_on: "List[str]", reload_on: "List[str]") -> "Wire":
     nothing = dict.fromkeys(("enabled", "active", "masked"))
     return _wire("unit", "unit:" + name, name=name, restart_on=restart_on, reload_on=reload_on, **nothing)
+
+
+def _undo(place: Place) -> "Wire":
+    key = "undo:{}:{}".format(place.kind, place.name)
+    return dict(_wire("undo", key, place=place.kind, name=place.name), role=place.last["role"] or ROLE)
 
 
 def _wire(kind: str, key: str, **fields: "Any") -> "Wire":

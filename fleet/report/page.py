@@ -11,7 +11,7 @@ from typing import Dict, List, Sequence, Tuple
 
 from fleet import recorded
 from fleet.errors import UsageError
-from fleet.events import FAILED, INTERRUPTED, UNREACHABLE, HostOutcome
+from fleet.events import CHANGED, FAILED, INTERRUPTED, OK, UNREACHABLE, HostOutcome
 from fleet.progress.harmless import harmless
 from fleet.report import text, timeline
 from fleet.report.outcomes import Told
@@ -21,6 +21,7 @@ TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates" / "repor
 SHADES = 12
 LAST_LINES = 40
 BAD = (FAILED, UNREACHABLE, INTERRUPTED, recorded.UNFINISHED)
+ORDER = (*BAD, CHANGED, OK)
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,15 @@ def render(told: Told) -> str:
     environment.filters.update(harmless=harmless, tail=tail, moment=text.moment)
     run = told.run
     with recorded.whole(run.name):
-        parts = [part(told, outcome) for outcome in told.outcomes]
+        # Of hundreds of hosts those come first that want somebody's eye.
+        parts = sorted((part(told, outcome) for outcome in told.outcomes), key=lambda one: ORDER.index(one.outcome.state))
     groups = timeline.groups([list(each.stretches) for each in parts])
     return environment.get_template("page.html").render(
         run=run,
         parts=parts,
         shades={group: number % SHADES for number, group in enumerate(groups)},
         total=max([run.ended - run.begun, 0.001, *(each.begin + each.seconds for one in parts for each in one.stretches)]),
-        bad=BAD,
+        first={one.outcome.state: number for number, one in reversed(list(enumerate(parts, 1)))},
         has_diffs=any(item.diff for each in parts for item in each.items),
     )
 

@@ -18,8 +18,6 @@ from fleet.report import outcomes
 from fleet.report.outcomes import Told
 
 HEADINGS = ("RUN", "BEGUN", "TASK", "STATE", "HOSTS", "SECONDS", "CHANGED", "WHO")
-# What changed is the plan's to tell, where nothing was done about it.
-PLANNED = ("plan", "verify")
 
 
 def print_list(as_json: bool) -> None:
@@ -75,9 +73,11 @@ def show(told: Told, put: Callable[[str], None], colour: bool, diffs: bool) -> N
     run = told.run
     put(on_one_line(f"{run.task} {run.name}: {run.state}"))
     put(on_one_line(f"  {moment(run.begun)}, {run.ended - run.begun:.1f} s, by {run.who or 'an unknown user'}"))
+    if run.resumes:
+        put(on_one_line(f"  goes on with {run.resumes}"))
     planned = not any(outcome.results for outcome in told.outcomes)
     words = Words(colour, diffs, plans=planned)
-    lines = Lines(put, words, "would-change" if planned and run.task in PLANNED else "changed")
+    lines = Lines(put, words, "would-change" if planned and run.looked else "changed")
     for story in run.hosts.values():
         for line in story.of("plan") + story.of("result"):
             lines.hear(Event(story.host, line["kind"], line, line["at"]))
@@ -94,6 +94,7 @@ def summary(run: Run) -> Dict[str, Any]:
         "begun": run.begun,
         "seconds": round(run.ended - run.begun, 3),
         "changed": run.changed,
+        "resumes": run.resumes,
         "hosts": {name: story.state for name, story in run.hosts.items()},
     }
 

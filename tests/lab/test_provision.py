@@ -133,7 +133,7 @@ def test_a_host_without_python_gets_it_first_and_a_plan_says_so(own: Suite, lab:
     outcome = own.document("provision", name)
     assert (outcome["status"], outcome[name]["state"]) == (0, "changed")
     assert lab.exec(name, ["cat", "/var/lib/own/b"]).stdout == f"hello from {name}\n"
-    assert "python:python3" in {one["id"] for one in own.document("deprovision", name)[name]["left"]}
+    assert "python:python3" in {one["id"] for one in Suite(lab, own.directory).document("deprovision", name)[name]["left"]}
 
 
 @pytest.mark.parametrize("release", ["el8", "el10"])

@@ -213,12 +213,13 @@ def test_the_page_tells_hosts_times_differences_failures_and_checks() -> None:
     for words in ("provision 20260101-000000-a", "ann@desk pid 7", "web1", "+new", "-old <b>", "1 more were left out"):
         assert words in found.text
     bars = [attributes for tag, attributes in found.tags if tag == "i" and "style" in attributes]
-    assert bars[0]["style"] == "left:0.000%;width:20.000%"
-    assert bars[2]["title"] == "kernel: file:/etc/x: changed (0.40 s from 0.90 s)"
+    titles = {bar["title"]: bar["style"] for bar in bars}
+    assert "left:0.000%;width:20.000%" in titles.values()
+    assert "kernel: file:/etc/x: changed (0.40 s from 0.90 s)" in titles
     opened = [
         attributes["id"] for tag, attributes in found.tags if tag == "details" and "open" in attributes and "id" in attributes
     ]
-    assert opened == ["host-2"]
+    assert opened == ["host-1"], "the host that failed comes first"
 
 
 def test_what_a_host_says_is_text_on_the_page() -> None:
