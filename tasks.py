@@ -14,6 +14,7 @@ from fleet.tasks import hosts, inventory, lab, project, runs, secrets, undo
 TOP = (
     hosts.provision,
     hosts.plan,
+    hosts.apply,
     hosts.verify,
     hosts.facts,
     hosts.version,

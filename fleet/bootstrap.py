@@ -79,9 +79,9 @@ def _script(marker: str, become: bool, home: str, lock: str, path: str) -> str:
     agent = program()
     arguments = " ".join(shlex.quote(word) for word in (agent.sha256, str(len(agent.data)), home, lock))
     skip = f"while IFS= read -r l; do case $l in {marker}) break;; esac; done; " if become else ""
-    found = '"$p" -I -S -c "import sys;sys.exit(sys.version_info<(3,6))"'
+    found = '"$p" -IBS -c "import sys;sys.exit(sys.version_info<(3,6))"'
     unpack = "import sys,base64,zlib;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
-    run = f'exec env -i LC_ALL=C PATH="$PATH" HOME=/root "$p" -I -c "{unpack}" {stub()} {arguments}'
+    run = f'exec env -i LC_ALL=C PATH="$PATH" HOME=/root "$p" -IB -c "{unpack}" {stub()} {arguments}'
     script = (
         f"PATH={path}; export PATH; cd /; umask 022; echo {marker}; {skip}"
         f"while :; do for p in {' '.join(PYTHONS)}; do {found} </dev/null >/dev/null 2>/dev/null && {run}; done; "

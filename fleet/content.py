@@ -5,23 +5,30 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Iterator, Union
+from typing import IO, Iterator, Protocol, Union
 
 from fleet.secret import Secret
 
 CHUNK = 1 << 20
 
 
+class Stored(Protocol):
+    """Bytes that are opened as a path's are."""
+
+    def open(self, mode: str) -> IO[bytes]:
+        """A stream of them, from their beginning."""
+
+
 @dataclass(frozen=True)
 class Content:
-    """Some bytes, in memory or in a file that must not change during a run.
+    """Some bytes, in memory or in a file, or part of one, that must not change during a run.
 
     `sha256` is lower-case hex, `size` counts bytes; `secret` bytes are shown nowhere.
     """
 
     sha256: str
     size: int
-    source: Union[bytes, Path] = field(repr=False, compare=False)
+    source: Union[bytes, Path, Stored] = field(repr=False, compare=False)
     secret: bool = field(default=False, compare=False)
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
 from fleet.checks import Check, Outcome
 from fleet.errors import FleetError
 from fleet.plan import Plan
+from fleet.saved.host import KeptHost
 
 OK, CHANGED, FAILED, UNREACHABLE, INTERRUPTED = "ok", "changed", "failed", "unreachable", "interrupted"
 STATES = (OK, CHANGED, FAILED, UNREACHABLE, INTERRUPTED)
@@ -18,7 +19,7 @@ STATES = (OK, CHANGED, FAILED, UNREACHABLE, INTERRUPTED)
 class Event:
     """Something that happened on a host.
 
-    `kind` is connecting, facts, waiting, plan, begin, result, checks or finished; `data` is its message in plain data.
+    `kind` is connecting, facts, waiting, plan, moved, begin, result, checks or finished; `data` is its message in plain data.
     """
 
     host: str
@@ -44,9 +45,10 @@ class Fault:
 
 @dataclass
 class HostOutcome:
-    """How one host's run went; filled while it goes. `results` are the agent's `result` messages of what was not ok.
+    """How one host's run went; filled while it goes.
 
-    `left` is what an undo left: its `id`, and `why`; `copies` what the host could bring back.
+    `results` are the agent's `result` messages of what was not ok; `left` is what an undo left: its `id`, and `why`; `copies` what
+    the host could bring back; `kept` is the host's part of a plan that is to be saved.
     """
 
     host: str
@@ -62,6 +64,7 @@ class HostOutcome:
     answers: Dict[str, Outcome] = field(default_factory=dict)
     faults: List[Fault] = field(default_factory=list)
     facts: Optional[Mapping[str, Any]] = None
+    kept: Optional[KeptHost] = None
 
     @property
     def failed_checks(self) -> int:

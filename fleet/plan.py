@@ -10,7 +10,10 @@ RED, GREEN, YELLOW, CYAN, DIM, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m",
 
 @dataclass(frozen=True)
 class Change:
-    """One resource that is not as it should be. `diff` is unified text, or empty."""
+    """One resource that is not as it should be. `diff` is unified text, or empty.
+
+    `fingerprint` is the agent's digest of the change and of the state that it starts from; empty where no plan may be kept.
+    """
 
     id: str
     role: str
@@ -18,6 +21,7 @@ class Change:
     action: str
     summary: str
     diff: str
+    fingerprint: str = ""
 
     @property
     def detail(self) -> str:
@@ -52,7 +56,11 @@ class Plan:
             KeyError: the message is not of protocol 1's form.
         """
         fields = ("id", "role", "handler", "action", "summary", "diff")
-        changes = tuple(Change(*(change[field] for field in fields)) for change in message["changes"])
+        # A record of an earlier version has no fingerprints.
+        changes = tuple(
+            Change(**{field: change[field] for field in fields}, fingerprint=change.get("fingerprint", ""))
+            for change in message["changes"]
+        )
         errors = tuple(
             Unchecked(fault["id"], fault["role"], *(fault["error"].get(part, "") for part in ("brief", "details", "resolution")))
             for fault in message["errors"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Dict, List, Mapping, Optional
 
-from fleet import record_files
+from fleet import record_files, state
 from fleet.errors import UsageError
 from fleet.events import Event, HostOutcome
 
@@ -36,7 +36,7 @@ class Record:
         """Opens the file."""
         self._run = run
         try:
-            record_files.prepare(self._directory)
+            state.prepare(self._directory)
             path = self._directory / (run + record_files.SUFFIX)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

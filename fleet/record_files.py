@@ -16,6 +16,8 @@ import os
 from pathlib import Path
 from typing import List, Optional
 
+from fleet import state
+
 SUFFIX = ".jsonl"
 MOST_RUNS = 200
 MOST_BYTES = 512 * 1024 * 1024
@@ -23,19 +25,7 @@ MOST_BYTES = 512 * 1024 * 1024
 
 def runs_directory() -> Path:
     """Where run records are kept."""
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "skiff" / "runs"
-
-
-def prepare(directory: Path) -> None:
-    """Makes the directory the owner's alone.
-
-    Raises:
-        OSError: it cannot be made, or is another's.
-    """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if directory.stat().st_mode & 0o077:
-        directory.chmod(0o700)
+    return state.directory() / "runs"
 
 
 def runs(directory: Optional[Path] = None) -> List[Path]:

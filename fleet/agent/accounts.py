@@ -47,6 +47,8 @@ class Accounts:
         """
         if name.isdigit():
             return int(name)
+        if name in forecast.gone_users:
+            raise AgentError("user {} will have been removed".format(name), "", "keep the user, or give another owner")
         known = self.user(name)
         if known is not None:
             return int(known[2])
@@ -61,6 +63,8 @@ class Accounts:
         """A group's number, as `owner` has it."""
         if name.isdigit():
             return int(name)
+        if name in forecast.gone_groups:
+            raise AgentError("group {} will have been removed".format(name), "", "keep the group, or give another one")
         known = self.group(name)
         if known is not None:
             return int(known[2])

@@ -12,7 +12,8 @@ class Change:
 
     `contents` are those that applying it takes; `shown` those that its diff takes, drawn by `draw` once they are here.
     `also` are further ids that listeners may name, which this change stands for; `steps` the words
-    by which a kind tells itself what to do; `act` is what an undo would do.
+    by which a kind tells itself what to do; `act` is what an undo would do; `fingerprint` the digest of what the check found,
+    where a plan may be kept.
     """
 
     def __init__(self, action: str, summary: str, diff: str = "") -> None:
@@ -26,6 +27,7 @@ class Change:
         self.also: "List[str]" = []
         self.steps: "List[str]" = []
         self.act: "Optional[Callable[[], object]]" = None
+        self.fingerprint = ""
 
     def finish(self, read: "Reader") -> None:
         """Draw the diff, where it had to wait for contents."""

@@ -1,13 +1,15 @@
 """Differences as text for a person: unified, bounded, and never of what is binary."""
 
 import difflib
+import json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
 
 LARGEST = 256 << 10  # beyond, a diff tells the sizes only
-LONGEST = 64 << 10
+LONGEST = 64 << 10  # characters of one diff
+MOST = 8 << 20  # bytes of all diffs of a plan, as a message carries them: half of what one may have
 
 
 def of_texts(path: str, old: "Optional[bytes]", new: "Optional[bytes]") -> str:
@@ -30,6 +32,16 @@ def cut(text: str) -> str:
     if len(text) <= LONGEST:
         return text
     return "{}\n... {} more characters\n".format(text[:LONGEST], len(text) - LONGEST)
+
+
+def weight(text: str) -> int:
+    """The bytes that a text takes in a message."""
+    return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def left_out(text: str) -> str:
+    """What stands for a diff for which a plan has no room."""
+    return "... {} characters not shown: the plan's differences take more than {} MiB\n".format(len(text), MOST >> 20)
 
 
 def _decoded(data: "Optional[bytes]") -> "Optional[str]":

@@ -9,14 +9,14 @@ from fleet.agent.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Sequence, Set
+    from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 PATIENCE = 300.0
 STEP = 2.0
 LOCKED = re.compile(r"already locked by|Existing lock|currently holding the \w+ lock|transaction lock|\.rpm\.lock")
 HOLDERS = {"dnf", "dnf-3", "dnf4", "dnf5", "yum", "rpm", "packagekitd", "dnf-automatic", "yum-cron"}
 UNKNOWN = re.compile(r"(?:No match for argument|Unable to find a match|No package) ?:? *(.+?)(?: available\.?)?$", re.MULTILINE)
-ROW = re.compile(r"^ (\S+)\s+(?:x86_64(?:_v\d)?|aarch64|noarch|i[3-6]86)\s+\S+\s+\S+\s+[\d.]+ \S+\s*$", re.MULTILINE)
+ROW = re.compile(r"^ (\S+)\s+(?:x86_64(?:_v\d)?|aarch64|noarch|i[3-6]86)\s+(\S+)\s+\S+\s+[\d.]+ \S+\s*$", re.MULTILINE)
 RESOLVED = re.compile(r"Operation aborted|Nothing to do|Exiting on user command|Transaction Summary")
 
 
@@ -31,29 +31,45 @@ def command(facts: "Dict[str, Any]") -> str:
     return str(facts["package_manager"])
 
 
-def foreseen(tool: str, verb: str, names: "Sequence[str]", options: "Sequence[str]" = (), sparing: bool = False) -> "Set[str]":
-    """The packages that a transaction would touch, without doing it.
+def foreseen(tool: str, verb: str, names: "Sequence[str]", options: "Sequence[str]", looking: bool) -> "Dict[str, str]":
+    """The packages that a transaction would touch, without doing it: each one's version, empty where none is told.
 
-    With `sparing`, the metadata that the host has is used as it is, if it tells of all the packages: nothing is fetched.
+    Where nothing is to be changed (`looking`) no trace is left, and the metadata that the host has is used as it is, if it tells
+    of all the packages and no other repositories are given by `options`. Else the host's cache serves: the transaction follows.
 
     Raises:
         AgentError: no enabled repository has a package, or the transaction cannot be resolved.
     """
-    if sparing:
-        done = _patiently([tool, "--assumeno", "--cacheonly", verb, *names])
+    if not looking:
+        return _resolved(_patiently([tool, "--assumeno", *options, verb, *names]), tool, verb, names)
+    from fleet.agent import traceless  # few runs only look, and find a package missing
+
+    if tool != "yum" and not options:
+        with traceless.dry_run(tool, cached=True) as (own, environment):
+            done = _patiently([tool, "--assumeno", *own, verb, *names], None, environment)
         said = done.stdout + done.stderr
         if RESOLVED.search(said) and not UNKNOWN.search(said):
-            return set(ROW.findall(said)) | set(names)
-    done = _patiently([tool, "--assumeno", *options, verb, *names])
-    said = done.stdout + done.stderr
+            return _touched(said, names)
+    with traceless.dry_run(tool, cached=False) as (own, environment):
+        done = _patiently([tool, "--assumeno", *own, *options, verb, *names], None, environment)
+    return _resolved(done, tool, verb, names)
+
+
+def _resolved(done: process.Finished, tool: str, verb: str, names: "Sequence[str]") -> "Dict[str, str]":
     _refuse_unknown(done)
+    said = done.stdout + done.stderr
     if done.status != 0 and not RESOLVED.search(said):
         raise done.failure("{} cannot {} {}".format(tool, verb, ", ".join(names)))
-    return set(ROW.findall(said)) | set(names)
+    return _touched(said, names)
 
 
-def transact(tool: str, verb: str, names: "Sequence[str]", log: str, options: "Sequence[str]" = ()) -> "Set[str]":
-    """One transaction, to its end; the packages that it touched.
+def _touched(said: str, names: "Sequence[str]") -> "Dict[str, str]":
+    rows: "List[Tuple[str, str]]" = ROW.findall(said)
+    return dict([(name, "") for name in names] + rows)
+
+
+def transact(tool: str, verb: str, names: "Sequence[str]", log: str, options: "Sequence[str]" = ()) -> "Dict[str, str]":
+    """One transaction, to its end; the packages that it touched, each with its version.
 
     Raises:
         AgentError: it failed, with what the package manager said last.
@@ -62,7 +78,7 @@ def transact(tool: str, verb: str, names: "Sequence[str]", log: str, options: "S
     if done.status != 0:
         _refuse_unknown(done)
         raise done.failure("{} could not {} {}".format(tool, verb, ", ".join(names)))
-    return set(ROW.findall(done.stdout)) | set(names)
+    return _touched(done.stdout, names)
 
 
 def make_cache(tool: str, repository: str, options: "Sequence[str]" = ()) -> None:
@@ -95,11 +111,11 @@ def _refuse_unknown(done: process.Finished) -> None:
         )
 
 
-def _patiently(argv: "List[str]", log: "Optional[str]" = None) -> process.Finished:
+def _patiently(argv: "List[str]", log: "Optional[str]" = None, environment: "Optional[Dict[str, str]]" = None) -> process.Finished:
     """Run the package manager; while another has its lock, try again."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        done = process.run([argv[0], "--setopt=exit_on_lock=1", *argv[1:]], log=log)
+        done = process.run([argv[0], "--setopt=exit_on_lock=1", *argv[1:]], log=log, environment=environment)
         if done.status == 0 or not LOCKED.search(done.stdout + done.stderr):
             return done
         if time.monotonic() > deadline:

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from typing import Dict
 
 
+LONGEST = 8 << 10  # characters of details that are told, the last ones: a plan with many errors is still one message
+
+
 class AgentError(Exception):
     """A failure with its cause and its cure."""
 
@@ -19,7 +22,7 @@ class AgentError(Exception):
 
     def to_wire(self) -> "Dict[str, str]":
         """The error as the exchange carries it."""
-        return {"brief": self.brief, "details": self.details, "resolution": self.resolution}
+        return {"brief": self.brief, "details": self.details[-LONGEST:], "resolution": self.resolution}
 
 
 class Left(AgentError):

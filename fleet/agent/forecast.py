@@ -21,6 +21,8 @@ class Forecast:
         self.repositories: "Dict[str, Any]" = {}  # each one's file to come: its text or its content; None where it goes
         self.users: "Set[str]" = set()
         self.groups: "Set[str]" = set()
+        self.gone_users: "Set[str]" = set()
+        self.gone_groups: "Set[str]" = set()
         self.loaded: "Optional[Set[str]]" = None  # paths that systemd will have read, once it reads anew
         self.modules = False
         self.commands = False

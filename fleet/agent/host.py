@@ -47,13 +47,13 @@ class Host:
         self.planning = True
         self.forecast = Forecast()
         self.accounts = Accounts()
-        self.installed = Installed([name for one in resources if one["kind"] == "package" for name in one["names"]])
+        self.installed = Installed([name for one in resources if one["kind"] == "package" for name in one["names"]], looking)
         self.units = Units([one["name"] for one in resources if "unit" in (one["kind"], one.get("place"))])
 
     def refresh(self, kind: str) -> None:
         """Forget what a change of this kind of resource may have made untrue."""
         if kind in ("package", "command"):
-            self.installed = Installed(self.installed.names)
+            self.installed = Installed(self.installed.names, self.looking)
         if kind in ("package", "command", "user", "group"):
             self.accounts = Accounts()
         if kind not in ("user", "group", "directory", "json", "sysctl", "module"):

@@ -3,6 +3,7 @@
 import importlib
 import traceback
 
+from fleet.agent import diff
 from fleet.agent.change import Change
 from fleet.agent.errors import AgentError, from_os
 
@@ -38,12 +39,16 @@ def in_order(resources: "List[Dict[str, Any]]") -> "List[Dict[str, Any]]":
     return ordered + handlers
 
 
-def make(resources: "List[Dict[str, Any]]", host: "Host", diffs: bool) -> Plan:
-    """What would change on the host, and what cannot be checked."""
+def make(resources: "List[Dict[str, Any]]", host: "Host", kept: bool) -> Plan:
+    """What would change on the host, and what cannot be checked; changes have fingerprints if the plan may be kept, or was."""
+    if kept:
+        from fleet.agent import fingerprint
     plan = Plan()
     for resource in resources:
         try:
             change = check(resource, host)
+            if change is not None and kept:
+                change.fingerprint = fingerprint.of(resource, change, host)
         except AgentError as error:
             plan.errors[resource["id"]] = error
             continue
@@ -51,11 +56,20 @@ def make(resources: "List[Dict[str, Any]]", host: "Host", diffs: bool) -> Plan:
             plan.changes[resource["id"]] = change
             host.changed.update([resource["id"], *change.also])
             kind(resource).foresee(resource, change, host.forecast)
-    if diffs:
-        host.contents.fetch([content for change in plan.changes.values() for content in change.shown])
-        for change in plan.changes.values():
-            change.finish(host.contents.read)
     return plan
+
+
+def draw(plan: Plan, host: "Host") -> None:
+    """The diffs that had to wait for contents; all of them together fit into one message."""
+    host.contents.fetch([content for change in plan.changes.values() for content in change.shown])
+    room = diff.MOST
+    for change in plan.changes.values():
+        change.finish(host.contents.read)
+        size = diff.weight(change.diff)
+        if size > room:
+            change.diff = diff.left_out(change.diff)
+        else:
+            room -= size
 
 
 def check(resource: "Dict[str, Any]", host: "Host") -> "Optional[Change]":

@@ -10,10 +10,11 @@ from fleet.agent.output import Bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO, Iterable, Optional, Sequence
+    from typing import IO, Dict, Iterable, Optional, Sequence
 
 MISSING = 127
 TIMED_OUT = 124
+NOBODY = 65534
 LONGEST = 4 << 20  # bytes of output kept, the last ones: a failure is told at the end
 SCRATCH = "/run" if os.access("/run", os.W_OK) else None  # memory: a full disk hides no message
 
@@ -52,18 +53,33 @@ def which(name: str) -> "Optional[str]":
 
 
 def run(
-    argv: "Sequence[str]", timeout: "Optional[float]" = None, log: "Optional[str]" = None, given: "Iterable[bytes]" = ()
+    argv: "Sequence[str]",
+    timeout: "Optional[float]" = None,
+    log: "Optional[str]" = None,
+    given: "Iterable[bytes]" = (),
+    environment: "Optional[Dict[str, str]]" = None,
+    plainly: bool = False,
 ) -> Finished:
     """Run a program to its end in a session of its own, with `given` to read.
+
+    `environment` goes over ours; `plainly` runs it as a user without rights.
 
     Its output goes to a file (`log`, or an unnamed one), not a pipe: what it leaves running holds nobody up, and a
     transaction whose agent was killed does not die of a broken pipe. Of endless output head and tail are kept.
     """
     with _scratch() if log is None else open(log, "w+b") as out, _scratch() as err, _stdin(given) as text:
         try:
-            child = subprocess.Popen(argv, stdin=text, stdout=out, stderr=err, start_new_session=True)
-        except OSError as error:
-            return Finished(argv, MISSING, "", "{}: {}".format(argv[0], error.strerror))
+            child = subprocess.Popen(
+                argv,
+                stdin=text,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+                env=dict(os.environ, **environment) if environment else None,
+                preexec_fn=_give_up_rights if plainly and os.geteuid() == 0 else None,  # noqa: PLW1509 # the agent has one thread
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            return Finished(argv, MISSING, "", "{}: {}".format(argv[0], getattr(error, "strerror", error)))
         with Bounded(out, err):
             try:
                 status = child.wait(timeout)
@@ -82,6 +98,12 @@ def _stdin(given: "Iterable[bytes]") -> "IO[bytes]":
         stream.write(chunk)
     stream.seek(0)
     return stream
+
+
+def _give_up_rights() -> None:
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
 
 
 def _scratch() -> "IO[bytes]":

@@ -12,11 +12,24 @@ NEEDED = re.compile(r"^\s*(\S.*?) is needed by (?:\(installed\) )?(\S+)\s*$", re
 PATIENCE = 120.0  # seconds: a damaged Berkeley database (EL7) is waited for without end
 
 
+UNREADABLE = re.compile("cannot open|permission denied", re.IGNORECASE)
+
+
+def query(argv: "Sequence[str]", looking: bool) -> process.Finished:
+    """Ask the package database. Merely `looking`, without rights: root's rpm writes to the database's shared memory file."""
+    if looking:
+        done = process.run(["rpm", "-q", *argv], PATIENCE, plainly=True)
+        if done.status != process.MISSING and not UNREADABLE.search(done.stderr):
+            return done
+    return process.run(["rpm", "-q", *argv], PATIENCE)
+
+
 class Installed:
     """What the database says of `names`, asked when first needed."""
 
-    def __init__(self, names: "Sequence[str]") -> None:
+    def __init__(self, names: "Sequence[str]", looking: bool) -> None:
         self.names = list(dict.fromkeys(names))
+        self._looking = looking
         self._missing: "Optional[Set[str]]" = None
         self._packages: "Set[str]" = set()
 
@@ -32,7 +45,7 @@ class Installed:
     def _ask(self) -> "Set[str]":
         if self._missing is not None:
             return self._missing
-        done = process.run(["rpm", "-q", "--whatprovides", "--qf", "%{NAME}\n", *self.names], PATIENCE)
+        done = query(["--whatprovides", "--qf", "%{NAME}\n", *self.names], self._looking)
         if done.status == process.MISSING:
             raise done.failure("the package database cannot be read", "this host has no rpm: it is not of the CentOS family")
         missing = set()

@@ -31,6 +31,7 @@ class Run:
         self._diffs = bool(desired["diff"])
         self._probes = desired["probes"]
         self._brought_python = bool(desired.get("python"))
+        self._expected: "Optional[Dict[str, str]]" = desired.get("expect")
         undo = desired.get("undo") or {}
         self._deprovision = undo.get("what") == "deprovision"
         self.resources = plan.in_order(_backwards(state, undo) if undo else desired["resources"])
@@ -55,7 +56,11 @@ class Run:
             self._clean()
         if self._brought_python:
             self._host.ledger.enter("python", "python3", None)
-        made = plan.make(self.resources, self._host, self._diffs)
+        made = plan.make(self.resources, self._host, self._mode == "check" or self._expected is not None)
+        if self._expected is not None and self._moved(made):
+            return self._done()
+        if self._diffs:
+            plan.draw(made, self._host)
         self._send_plan(made)
         if self._mode != "apply":
             self._counts.update(changed=len(made.changes), failed=len(made.errors))
@@ -68,8 +73,20 @@ class Run:
             self._write_record()  # before the probes: whatever becomes of them, this was done
         if self._mode == "verify" or (self._mode == "apply" and not self._counts["failed"]):
             self._probe(bool(made.changes))
-        left = self._host.left
-        return dict(self._counts, type="done", reboot=self._host.reboot, left=left, interrupted=self._interrupted())
+        return self._done()
+
+    def _done(self) -> "Dict[str, Any]":
+        return dict(self._counts, type="done", reboot=self._host.reboot, left=self._host.left, interrupted=self._interrupted())
+
+    def _moved(self, made: plan.Plan) -> bool:
+        """Whether the host is not as it was when its plan was made; nothing is touched then."""
+        from fleet.agent import fingerprint  # few runs carry out a saved plan
+
+        found = fingerprint.moved(made, self.resources, self._expected or {})
+        if found:
+            self._counts["skipped"] = len(found)
+            self._channel.send({"type": "moved", "resources": found})
+        return bool(found)
 
     def _clean(self) -> None:
         self._contents.clear()
@@ -85,7 +102,7 @@ class Run:
         by_id = {one["id"]: one for one in self.resources}
         changes = [
             {"id": key, "role": by_id[key]["role"], "handler": by_id[key]["handler"], "action": one.action, "summary": one.summary,
-             "diff": one.diff if self._diffs else ""}
+             "diff": one.diff if self._diffs else "", "fingerprint": one.fingerprint}
             for key, one in made.changes.items()
         ]  # fmt: skip
         errors = [{"id": key, "role": by_id[key]["role"], "error": one.to_wire()} for key, one in made.errors.items()]
@@ -127,6 +144,7 @@ class Run:
         try:
             change = plan.check(resource, self._host)
             if change is not None:
+                self._insist(resource, planned)
                 self._change(resource, change)
             self._journal.settle(resource["id"])
         except ControlGone:
@@ -142,6 +160,12 @@ class Run:
             return False
         self._result(resource, "ok" if change is None else "changed", change, begun)
         return True
+
+    def _insist(self, resource: "Dict[str, Any]", planned: "Optional[Change]") -> None:
+        if self._expected is not None and planned is None:
+            raise AgentError(
+                "{} changed since, and its change is not in the plan".format(resource["id"]), "", "make a new plan and apply that"
+            )
 
     def _change(self, resource: "Dict[str, Any]", change: Change) -> None:
         if self._diffs:

@@ -11,9 +11,10 @@ from fleet.exchange.opening import PythonMissing
 from fleet.facts import Facts
 from fleet.inventory.model import Host
 from fleet.roles import defaults
-from fleet.roles.compile import Compiler
+from fleet.roles.compile import Compiler, Wire
 from fleet.roles.loader import Role
 from fleet.run.job import Job
+from fleet.saved.host import Desired, with_secrets
 from fleet.variables import Variables
 
 T = TypeVar("T")
@@ -81,19 +82,41 @@ def compiled(job: Job, facts: Facts, variables: Variables) -> Compiler:
     return compiler
 
 
-def message(job: Job, compiler: Compiler) -> Dict[str, Any]:
+def wanted(job: Job, host: str, facts: Facts, variables: Variables) -> Desired:
+    """What the host should be: by its roles, or, where a saved plan is carried out, by that.
+
+    Raises:
+        FleetError: a role or a template is faulty, or the saved plan is not for this host as it is.
+    """
+    if job.saved is None:
+        compiler = compiled(job, facts, variables)
+        return Desired(compiler.resources, compiler.probes, compiler.contents, compiler.secrets, compiler.secret_contents)
+    saved, contents = job.saved.host(host), job.saved.contents()
+    saved.refuse_other(facts.raw)
+    fresh: List[Wire] = []
+    if saved.sealed:
+        # Only the secrets are taken from it: all else is as it was planned.
+        compiler = compiled(job, facts, variables)
+        fresh, contents = compiler.resources, {**compiler.contents, **contents}
+    resources = with_secrets(saved, fresh, job.key)
+    return Desired(resources, saved.probes, contents, variables.secrets, expect=saved.expected)
+
+
+def message(job: Job, desired: Desired) -> Dict[str, Any]:
     """The fields of `desired`."""
-    back = {"undo": job.undo} if job.undo else {}
+    more: Dict[str, Any] = {"undo": job.undo} if job.undo else {}
+    if desired.expect is not None:
+        more["expect"] = desired.expect
     return {
-        **back,
+        **more,
         "mode": job.mode,
         "run": job.run,
         "who": job.who,
         "diff": job.diff,
-        "secrets": sorted(secret.reveal() for secret in compiler.secrets),
+        "secrets": sorted(secret.reveal() for secret in desired.secrets),
         "lock_timeout": job.lock_timeout,
-        "resources": compiler.resources,
-        "probes": compiler.probes,
+        "resources": desired.resources,
+        "probes": desired.probes,
     }
 
 

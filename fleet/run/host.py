@@ -15,9 +15,9 @@ from fleet.exchange.opening import PythonMissing
 from fleet.exchange.session import Session
 from fleet.inventory.model import Host
 from fleet.plan import Change, Plan
-from fleet.roles.compile import Compiler
-from fleet.run import desired
+from fleet.run import desired, keeping
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
+from fleet.saved.host import Desired
 from fleet.secret import Secret
 from fleet.transport import Transport
 from fleet.transport.stop import Stop
@@ -134,11 +134,11 @@ class HostRun:
         if refused:
             session.quit()
             self._refuse(refused)
-        compiler = desired.compiled(self._job, facts, variables)
+        wanted = desired.wanted(self._job, self._host.name, facts, variables)
         self._reached = True
-        self._resources = sum(not wire["handler"] for wire in compiler.resources)
+        self._resources = sum(not wire["handler"] for wire in wanted.resources)
         results = []
-        for message in session.run(self._message(compiler), compiler.contents):
+        for message in session.run(self._message(wanted), wanted.contents):
             if message["type"] == "probes":
                 results = message["results"]
             else:
@@ -152,16 +152,20 @@ class HostRun:
             ]
             self._tell("checks", {"checks": self.outcome.as_json()["checks"]})
         self._conclude(session)
+        if self._job.keep and self.outcome.plan is not None:
+            self.outcome.kept = keeping.kept(self._job, self._host, raw, wanted, self.outcome.plan)
 
-    def _message(self, compiler: Compiler) -> Dict[str, Any]:
+    def _message(self, wanted: Desired) -> Dict[str, Any]:
         brought = {"python": True} if self._installing is not None else {}
-        return {**desired.message(self._job, compiler), **brought}
+        return {**desired.message(self._job, wanted), **brought}
 
     def _install(self, missing: PythonMissing) -> str:
         system = f"{missing.os_id} {missing.os_version}"
         if self._job.undo:
             self._refuse_python("there is no Python >= 3.6 on this host", "without one Skiff did nothing here that could be undone")
         self._refuse(desired.release_refusals(self._job, missing))
+        if self._job.saved is not None:
+            self._refuse_python("there is no Python >= 3.6 on this host any more", "make a new plan and apply that")
         line = bootstrap.python_install(missing.os_id, missing.os_version, missing.os_like)
         if line is None:
             self._refuse_python(f"there is no Python >= 3.6 on this {system} host", "install python3 there")
@@ -197,6 +201,10 @@ class HostRun:
         elif kind == "copies":
             self.outcome.copies = message["copies"]
             return
+        elif kind == "moved":
+            self.outcome.faults += keeping.moved(self._job, self._host.name, message["resources"])
+            self.outcome.counts["skipped"] = len(message["resources"])
+            self.outcome.state = events.FAILED
         elif kind == "done":
             self._done(message)
             return
@@ -216,7 +224,7 @@ class HostRun:
         outcome = self.outcome
         if outcome.plan is not None and self._job.mode != APPLY:
             outcome.faults += [Fault(f.brief, f.details, f.resolution, f.id) for f in outcome.plan.errors]
-        if outcome.state == events.INTERRUPTED:
+        if outcome.state != events.OK:
             return
         failed = outcome.counts["failed"] or outcome.failed_checks
         drifted = outcome.counts["changed"] if self._job.mode == VERIFY else 0

@@ -8,12 +8,16 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple
 
 from fleet.checks import Probe
 from fleet.roles.loader import Role
 from fleet.secrets.resolver import Resolver
 from fleet.variables import Variable
+
+if TYPE_CHECKING:
+    from fleet.saved.file import SavedPlan
+    from fleet.saved.seal import Key
 
 FACTS, CHECK, APPLY, VERIFY = "facts", "check", "apply", "verify"
 
@@ -35,6 +39,7 @@ class Job:
     `complete` says that no role was left out; `inputs` are variables of the run's own; `questions` are probes besides the roles'.
     `fetch` gives the secrets that the inventory refers to.
     `undo` asks the host to go back, by its own ledger: `what` is deprovision, restore or copies (docs/exchange.md).
+    `keep`: the hosts' plans are to be saved; `saved` is the saved plan to carry out. Secrets in plans are sealed with `key`.
     """
 
     mode: str
@@ -50,5 +55,8 @@ class Job:
     lock_timeout: float = 60.0
     fetch: Resolver = field(default_factory=Resolver, repr=False)
     become_password: Optional[str] = field(default=None, repr=False)
+    keep: bool = False
+    saved: Optional[SavedPlan] = None
+    key: Optional[Key] = None
     run: str = field(default_factory=new_run)
     who: str = field(default_factory=whoami)

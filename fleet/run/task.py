@@ -28,11 +28,12 @@ from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
 from fleet.roles import defaults, loader
 from fleet.roles.loader import Role
-from fleet.run import again, built, places, resume
+from fleet.run import again, built, keeping, places, resume
 from fleet.run.connector import Connector
 from fleet.run.fanout import Fanout, exit_status
 from fleet.run.inventories import open_inventory
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
+from fleet.saved.seal import own_key
 from fleet.variables import Variable
 
 COPIES = "copies"
@@ -58,6 +59,7 @@ class Options:
     lock_timeout: str = "60"
     tap: bool = False
     junit: str = ""
+    out: str = ""
 
 
 def provision(
@@ -76,13 +78,19 @@ def provision(
         UsageError: an option, the inventory or a role is faulty; nothing was connected to.
     """
     check_options(options)
+    if options.out:
+        # Few runs read or write a plan's file, and they alone import what it takes.
+        from fleet.saved.file import refuse_unwritable
+
+        refuse_unwritable(Path(options.out))
     inventory = open_inventory(options.inventory)
     roles, declared, complete = open_roles(options)
     extra = settings(options.settings)
     defaults.check(declared, [*inventory.variables(), *variables_of(extra)])
     hosts = select(inventory, again.expanded(options.hosts, inventory.names, write_error), extra)
     chosen = roles if mode != FACTS and not questions and not undo else ()
-    job = Job(
+    wanted = job(
+        options,
         mode=mode,
         roles=chosen,
         complete=complete,
@@ -90,16 +98,30 @@ def provision(
         inputs=built.inputs(chosen),
         questions=questions,
         undo=undo,
+        keep=bool(options.out),
+        key=own_key(make=True) if options.out else None,
+    )
+    connector = Connector(secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy, wanted.fetch)
+    about: Dict[str, Any] = {"resumes": resumes} if resumes else {}
+    if not questions:
+        about["repeat"] = resume.repetition(mode, vars(options), undo)
+    outcomes, status = execute(task, wanted, hosts, connector, options, bool(questions) or mode == FACTS or task == COPIES, about)
+    if options.out:
+        write = write_error if options.json else write_line
+        saved = keeping.save(Path(options.out), keeping.about(wanted, own_roles(options), extra), outcomes, write)
+        status = status or (0 if saved else 2)
+    return outcomes, status
+
+
+def job(options: Options, **fields: Any) -> Job:
+    """A job with the limits and the password that the options give it."""
+    return Job(
         diff=options.diff,
         timeout=int(options.timeout),
         lock_timeout=int(options.lock_timeout),
         become_password=secret("SKIFF_BECOME_PASSWORD", options.ask_become_pass, "sudo password: "),
+        **fields,
     )
-    connector = Connector(secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy, job.fetch)
-    about: Dict[str, Any] = {"resumes": resumes} if resumes else {}
-    if not questions:
-        about["repeat"] = resume.repetition(mode, vars(options), undo)
-    return execute(task, job, hosts, connector, options, bool(questions) or mode == FACTS or task == COPIES, about)
 
 
 def execute(
@@ -131,7 +153,7 @@ def shown(job: Job, options: Options, quiet: bool) -> List[Listener]:
     if options.json or options.tap:
         words = Words(wants_colour(sys.stderr), diffs=False, plans=False)
         return [Document(write_line) if options.json else Tap(write_line), Lines(write_error, words, verb)]
-    words = Words(wants_colour(sys.stdout), options.diff, job.mode in (CHECK, VERIFY))
+    words = Words(wants_colour(sys.stdout), options.diff, job.mode in (CHECK, VERIFY) or job.saved is not None)
     if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         return [Lines(write_line, words, verb, tables)]
     from fleet.progress.live import LiveTable
@@ -157,13 +179,18 @@ def check_options(options: Options) -> None:
 
 def open_roles(options: Options) -> Tuple[Tuple[Role, ...], Dict[str, Variable], bool]:
     """The chosen roles, the variables of all roles, and whether no role is left out."""
-    own = options.role_path or os.environ.get("SKIFF_ROLE_PATH", "")
+    own = own_roles(options)
     paths = loader.find(loader.BUILT_IN, Path(own) if own else None)
     names = loader.select(list(paths), words(options.roles), words(options.skip_roles))
     # A variable of a role that is left out is still a variable: its inventory stays right.
     loaded = {name: loader.load_role(name, path) for name, path in paths.items()}
     declared = defaults.merge(role.variables for role in loaded.values())
     return tuple(loaded[name] for name in names), declared, len(names) == len(paths)
+
+
+def own_roles(options: Options) -> str:
+    """The directory with a user's own roles, or nothing."""
+    return options.role_path or os.environ.get("SKIFF_ROLE_PATH", "")
 
 
 def words(text: str) -> List[str]:

@@ -6,7 +6,15 @@ from typing import Any, Dict, Tuple
 
 from invoke.context import Context
 
-from fleet.tasks.options import CHECK, CONNECT, DIFF, HOSTS, ROLES, VERDICTS, end, skiff_task, told
+from fleet.tasks.options import CHECK, CONNECT, DIFF, HOSTS, ROLES, VERDICTS, Table, end, named, skiff_task, told
+
+OUT: Table = {"out": ("", "Keep the plan in this file; `./inv apply FILE` carries out exactly that.")}
+SAVED: Table = {
+    "file": (None if named("apply") else "", "The file that `plan --out` wrote."),
+    "hosts": ("", "Only these of the plan's hosts, named as everywhere (default: all of them)."),
+    "show": (False, "Show the plan that is in the file, and connect to nothing."),
+}
+AGAIN: Table = {name: ROLES[name] for name in ("role_path", "set_")}
 
 
 def over_hosts(name: str, mode: str, given: Dict[str, Any], questions: Tuple[str, ...] = ()) -> Any:
@@ -28,13 +36,35 @@ def provision(_: Context, check: bool, **given: Any) -> None:
     end(over_hosts("provision", "check" if check else "apply", given)[1])
 
 
-@skiff_task(HOSTS, ROLES, CONNECT)
+@skiff_task(HOSTS, OUT, ROLES, CONNECT)
 def plan(_: Context, **given: Any) -> None:
     """Say what provision would change, with the differences of files; change nothing.
 
     Example: ./inv plan --hosts all
+    Example: ./inv plan --hosts all --out monday.plan
     """
     end(over_hosts("plan", "check", {**given, "diff": True})[1])
+
+
+@skiff_task(SAVED, DIFF, AGAIN, CONNECT, positional=("file",))
+def apply(_: Context, file: str, show: bool, **given: Any) -> None:
+    """Carry out a plan that was kept in a file: exactly that, on each host that has not moved on since.
+
+    Example: ./inv apply monday.plan --hosts 'web*'
+    Example: ./inv apply monday.plan --show
+    """
+    with told():
+        from fleet.errors import UsageError
+        from fleet.run import apply as saved
+        from fleet.run.task import Options
+
+        if not file:
+            raise UsageError("apply: which plan?", resolution="./inv apply FILE, with the file that `plan --out FILE` wrote")
+        if show:
+            saved.show(file, given["hosts"], given["json"])
+            return
+        status = saved.apply(file, Options(settings=given.pop("set_", ()), **given))[1]
+    end(status)
 
 
 @skiff_task(HOSTS, DIFF, ROLES, CONNECT, VERDICTS)

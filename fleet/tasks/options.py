@@ -40,6 +40,11 @@ VERDICTS: Table = {
 }
 
 
+def named(*names: str) -> bool:
+    """Whether a word stands after one of these tasks: to Invoke, a positional argument is one that may not be left out."""
+    return any(word in names and not after.startswith("-") for word, after in zip(sys.argv, sys.argv[1:]))
+
+
 def skiff_task(*tables: Table, positional: Tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Any]:
     """A task with these options, and no automatic short flags: Invoke would make -h mean --hosts."""
     options = {name: option for table in tables for name, option in table.items()}

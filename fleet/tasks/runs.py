@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
 
-from fleet.tasks.options import CONNECT, DIFF, Table, end, skiff_task, told
-
-
-def named(*names: str) -> bool:
-    """Whether a word stands after one of these tasks: to Invoke, a positional argument is one that may not be left out."""
-    return any(word in names and not after.startswith("-") for word, after in zip(sys.argv, sys.argv[1:]))
-
+from fleet.tasks.options import CONNECT, DIFF, Table, end, named, skiff_task, told
 
 RUN: Table = {
     "run": (

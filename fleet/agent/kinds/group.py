@@ -71,5 +71,7 @@ def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None
     """The group will be there, or gone."""
     if want["state"] == "absent":
         forecast.groups.discard(want["name"])
+        forecast.gone_groups.add(want["name"])
     else:
         forecast.groups.add(want["name"])
+        forecast.gone_groups.discard(want["name"])

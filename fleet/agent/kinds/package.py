@@ -2,14 +2,14 @@
 
 import os
 
-from fleet.agent import diff, dnf, process, repositories, rpm, systemd
+from fleet.agent import diff, dnf, repositories, rpm, systemd
 from fleet.agent.change import Change
 from fleet.agent.errors import AgentError, Left
 from fleet.agent.forecast import ABSENT, Forecast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Set
+    from typing import Any, Dict, List, Optional
 
     from fleet.agent.host import Host
     from fleet.agent.ledger import Place
@@ -20,21 +20,24 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     names = _differing(want, host)
     if not names:
         return None
-    tool, verb, touched = dnf.command(host.facts), _verb(want), set(names)
+    tool, verb, touched = dnf.command(host.facts), _verb(want), dict.fromkeys(names, "")
     if host.planning:
         with repositories.foreseen(host.forecast.repositories, host.contents.read) as options:
-            touched = dnf.foreseen(tool, verb, names, options, sparing=host.looking and not options)
+            touched = dnf.foreseen(tool, verb, names, options, host.looking)
     change = Change(verb, "")
     _tell(change, names, touched)
     return change
 
 
-def _tell(change: Change, names: "List[str]", touched: "Set[str]") -> None:
-    others = len(touched - set(names))
+def _tell(change: Change, names: "List[str]", touched: "Dict[str, str]") -> None:
+    others = len(set(touched) - set(names))
     change.steps = sorted(touched)
     change.summary = "{} {}{}".format(change.action, ", ".join(names), " and {} more".format(others) if others else "")
-    pair = ("absent", "installed") if change.action == "install" else ("installed", "absent")
-    change.diff = diff.cut("".join(diff.of_value(name, *pair) for name in change.steps))
+    pairs = [(name, touched[name] or "installed") for name in change.steps]
+    install = change.action == "install"
+    change.diff = diff.cut(
+        "".join(diff.of_value(name, *(("absent", there) if install else (there, "absent"))) for name, there in pairs)
+    )
 
 
 def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
@@ -60,7 +63,7 @@ def foresee(want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None:
         return
     forecast.removed.update(change.steps)
     forecast.installed.difference_update(change.steps)
-    listed = process.run(["rpm", "-ql", *change.steps]).stdout.splitlines()
+    listed = rpm.query(["-l", *change.steps], looking=True).stdout.splitlines()
     for path in listed:
         if os.path.dirname(path) in systemd.FOLDERS:
             forecast.paths[path] = ABSENT
@@ -94,7 +97,7 @@ def _undo_removal(names: "List[str]", host: "Host") -> "Optional[Change]":
     if not names:
         return None
     try:
-        dnf.foreseen(dnf.command(host.facts), "install", names, sparing=host.looking)
+        dnf.foreseen(dnf.command(host.facts), "install", names, (), host.looking)
     except AgentError as error:
         raise Left("{} cannot be installed again: {}".format(", ".join(names), error.brief)) from error
     change = Change("install", "install {} again".format(", ".join(names)))

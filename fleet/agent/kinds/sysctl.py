@@ -25,7 +25,7 @@ FOLDERS = (FOLDER, "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     """What differs live and in the file, and whether another file would undo it at the next boot."""
     own = _path(want)
-    _refuse_overridden(want["values"], own)
+    _refuse_overridden(want["values"], own, host.forecast)
     live = [(key, _live(key), value) for key, value in want["values"].items()]
     missing = [key for key, now, _ in live if now is None]
     if missing and not (host.forecast.modules or host.forecast.installing):
@@ -106,11 +106,11 @@ def _set(key: str, value: str) -> None:
         raise AgentError("{} is {} after {} was written".format(key, now, value), "", "give the value as the kernel shows it")
 
 
-def _refuse_overridden(values: "Dict[str, str]", own: str) -> None:
+def _refuse_overridden(values: "Dict[str, str]", own: str, forecast: Forecast) -> None:
     """A later file that sets another value wins at the next boot: say which, rather than fight with it."""
     found = []
     for path, key, value in _later(own):
-        if key in values and value.split() != values[key].split():
+        if key in values and value.split() != values[key].split() and not forecast.takes(path):
             found.append("{}: {} = {}".format(path, key, value))
     if found:
         raise AgentError(

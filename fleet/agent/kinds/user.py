@@ -3,7 +3,7 @@
 from fleet.agent import diff, process
 from fleet.agent.change import Change
 from fleet.agent.errors import AgentError, Left
-from fleet.agent.forecast import Forecast
+from fleet.agent.forecast import DIRECTORY, Forecast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     if change.action == "remove":
         argv = ["userdel"]
     elif found is None:
-        argv = ["useradd", "-m" if want["home"] and not want["system"] else "-M", *_options(want)]
+        argv = ["useradd", "-m" if _makes_home(want) else "-M", *_options(want)]
     else:
         argv = ["usermod"]
         for _, _, new, option in _differing(want, found, host):
@@ -96,12 +96,20 @@ def _run(argv: "List[str]") -> None:
         raise error
 
 
-def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
-    """The user will be there, or gone."""
+def foresee(want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None:
+    """The user will be there, with a home if it gets one; or gone."""
     if want["state"] == "absent":
         forecast.users.discard(want["name"])
-    else:
-        forecast.users.add(want["name"])
+        forecast.gone_users.add(want["name"])
+        return
+    forecast.users.add(want["name"])
+    forecast.gone_users.discard(want["name"])
+    if change.action == "create" and _makes_home(want):
+        forecast.paths.setdefault(want["home"], DIRECTORY)
+
+
+def _makes_home(want: "Dict[str, Any]") -> bool:
+    return bool(want["home"]) and not want["system"]
 
 
 def _options(want: "Dict[str, Any]") -> "List[str]":

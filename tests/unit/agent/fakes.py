@@ -57,7 +57,7 @@ save()
 RPM = """
 installed = state["installed"]
 installed_at = {name: 1 for name in installed}
-if "-ql" in sys.argv or "--import" in sys.argv:
+if "-l" in sys.argv or "--import" in sys.argv:
     sys.exit("bad" in sys.argv[-1])
 if "-qa" in sys.argv:
     print("\\n".join("%s %d" % pair for pair in installed_at.items()))

@@ -45,7 +45,7 @@ def test_every_task_is_there() -> None:
     inventory = {"inventory.list", "inventory.graph", "inventory.show", "inventory.schema"}
     secrets = {f"secrets.{name}" for name in ("keygen", "encrypt", "decrypt", "edit", "rekey")}
     runs = {"runs.list", "runs.show", "report", "resume"}
-    alone = {"provision", "plan", "verify", "facts", "version", "info", "restore", "deprovision", "bundle", "demo", "lint"}
+    alone = {"provision", "plan", "apply", "verify", "facts", "version", "info", "restore", "deprovision", "bundle", "demo", "lint"}
     assert set(TASKS) == alone | inventory | lab | runs | secrets | test
 
 
