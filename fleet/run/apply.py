@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import sys
 from pathlib import Path
 from typing import Any, Collection, Dict, List, Optional, Sequence, Tuple
@@ -33,6 +34,7 @@ def apply(path: str, options: Options) -> Tuple[List[HostOutcome], int]:
         UsageError: the file, an option, the inventory or a role is faulty; nothing was connected to.
     """
     plan = file.read(Path(path))
+    file.refuse_shared(plan.path)
     told = plan.manifest
     inventory = open_inventory(options.inventory)
     options = dataclasses.replace(
@@ -116,16 +118,16 @@ def chosen(plan: SavedPlan, inventory: Inventory, options: Options, extra: Dict[
 
 
 def show(path: str, hosts: str, as_json: bool) -> None:
-    """Prints a saved plan; nothing is connected to.
+    """Prints a saved plan; nothing is connected to, and no inventory read: `hosts` are names and globs.
 
     Raises:
-        UsageError: the file cannot be read or is no saved plan, or a host is not in it.
+        UsageError: the file cannot be read or is no saved plan, or no such host is in it.
     """
     plan = file.read(Path(path))
-    names = [name for name in plan.hosts if not hosts or name in task.words(hosts)]
-    strangers = [name for name in task.words(hosts) if name not in plan.hosts]
-    if strangers:
-        raise UsageError(f"--hosts: {strangers[0]} is not in {plan.path}", resolution=f"it has a plan for {', '.join(plan.hosts)}")
+    globs = task.words(hosts) or ["*"]
+    names = [name for name in plan.hosts if any(name == word or fnmatch.fnmatchcase(name, word) for word in globs)]
+    if not names:
+        raise UsageError(f"--hosts: none of these is in {plan.path}", resolution=f"it has a plan for {', '.join(plan.hosts)}")
     if as_json:
         print_json(document(plan, names))
         return

@@ -4,7 +4,7 @@
     hosts/<number>.json    one host's part
     contents/<sha256>      a content, once for all hosts that take it
 
-Nothing in it is a secret. What others than its owner can write is not carried out.
+Nothing in it is a secret. What others can write is shown, and not carried out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import functools
 import hashlib
 import json
 import os
-import stat
 import tempfile
 import zipfile
 import zlib
@@ -86,22 +85,31 @@ def read(path: Path) -> SavedPlan:
     """A saved plan, every byte of it checked.
 
     Raises:
-        UsageError: it cannot be read, is none, is damaged or too new, or others can write it.
+        UsageError: it cannot be read, is none, is damaged or too new.
     """
     try:
-        found = path.stat()
-        if stat.S_ISREG(found.st_mode) and (found.st_mode & 0o022 or found.st_uid not in (os.geteuid(), 0)):
-            raise UsageError(
-                f"{path}: others can write it, and what it says is done as root",
-                resolution=f"look at it with --show, then chmod 600 {path}",
-            )
-        plan = SavedPlan(path, found.st_mtime_ns, manifest(opened(path, found.st_mtime_ns), path))
+        stamp = path.stat().st_mtime_ns
+        plan = SavedPlan(path, stamp, manifest(opened(path, stamp), path))
         check(plan)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise UsageError(f"{path}: is no saved plan, or is damaged: {error}", resolution=AGAIN) from error
     return plan
+
+
+def refuse_shared(path: Path) -> None:
+    """Insists that nobody else can write a plan that is to be carried out.
+
+    Raises:
+        UsageError: somebody can.
+    """
+    found = path.stat()
+    if found.st_mode & 0o022 or found.st_uid not in (os.geteuid(), 0):
+        raise UsageError(
+            f"{path}: others can write it, and what it says is done as root",
+            resolution=f"look at it with --show; then make it yours alone: chown, chmod 600 {path}",
+        )
 
 
 def manifest(archive: zipfile.ZipFile, path: Path) -> Dict[str, Any]:

@@ -11,7 +11,7 @@ from fleet.tasks.options import CHECK, CONNECT, DIFF, HOSTS, ROLES, VERDICTS, Ta
 OUT: Table = {"out": ("", "Keep the plan in this file; `./inv apply FILE` carries out exactly that.")}
 SAVED: Table = {
     "file": (None if named("apply") else "", "The file that `plan --out` wrote."),
-    "hosts": ("", "Only these of the plan's hosts, named as everywhere (default: all of them)."),
+    "hosts": ("", "Only these of the plan's hosts, named as everywhere; with --show, names and globs (default: all)."),
     "show": (False, "Show the plan that is in the file, and connect to nothing."),
 }
 AGAIN: Table = {name: ROLES[name] for name in ("role_path", "set_")}

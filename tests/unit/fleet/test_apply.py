@@ -143,6 +143,15 @@ def test_it_is_shown_without_a_connection(tmp_path: Path) -> None:
     assert document["hosts"]["h1"]["plan"]["changes"][0]["fingerprint"] == "f1"
     assert document["hosts"]["h1"]["secrets"] == ["file:/s"]
     assert invoke("apply", str(tmp_path / "x.plan"), "--show", "--hosts", "h2").returncode == 1
+    assert invoke("apply", str(tmp_path / "x.plan"), "--show", "--hosts", "h*").stdout == shown.stdout
+
+
+def test_a_plan_that_others_can_write_is_not_carried_out(tmp_path: Path) -> None:
+    planned(tmp_path)
+    (tmp_path / "x.plan").chmod(0o666)
+    given = invoke("apply", str(tmp_path / "x.plan"), XDG_STATE_HOME=str(tmp_path))
+    assert (given.returncode, "others can write it" in given.stderr, "connects:" in given.stderr) == (1, True, False)
+    assert invoke("apply", str(tmp_path / "x.plan"), "--show").returncode == 0
 
 
 @pytest.mark.parametrize(

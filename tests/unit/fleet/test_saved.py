@@ -175,9 +175,11 @@ def test_half_a_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o620, 0o602])
 def test_a_file_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
     path = written(tmp_path)
+    file.refuse_shared(path)
     path.chmod(mode)
+    assert file.read(path).hosts == ["h1"]
     with pytest.raises(UsageError, match="others can write it"):
-        file.read(path)
+        file.refuse_shared(path)
 
 
 def test_no_file_and_a_directory_are_told(tmp_path: Path) -> None:
