@@ -43,7 +43,7 @@ GROUPS: Dict[str, Dict[str, Any]] = {
         "rekey": secrets.secrets_rekey,
     },
     "lab": {"up": lab.lab_up, "down": lab.lab_down, "status": lab.lab_status, "ssh": lab.lab_ssh},
-    "test": {"all": project.test, "long": project.long_tests},
+    "test": {"all": project.test, "long": project.long_tests, "vm": project.vm_tests},
 }
 
 

@@ -1,4 +1,4 @@
-"""The stages of `invoke lint`, `test` and `test.long`: what each runs, and how they are run one after the other.
+"""The stages of `invoke lint`, `test`, `test.long` and `test.vm`: what each runs, and how they are run one after the other.
 
 Every stage runs even after a failed one; the summary at the end names all that failed.
 """
@@ -52,6 +52,7 @@ KERNEL = Stage("root", (pytest("tests/root"),))
 LAB = Stage("lab", (pytest("tests/lab", "-m", "lab and not long"),))
 CONTRACT = Stage("contract", (pytest("tests/contract"),))
 LONG = Stage("long", (pytest("tests/lab", "-m", "long"),))
+VM = Stage("vm", (pytest("tests/vm"),))
 
 
 def find_oldest() -> Optional[str]:

@@ -72,3 +72,14 @@ def long_tests(_: Context) -> None:
     from tests import stages
 
     end(0 if stages.run([stages.LONG]) else 1)
+
+
+@skiff_task()
+def vm_tests(_: Context) -> None:
+    """Run the tests that need a kernel of their own, in virtual machines without KVM: cgroup v2; some minutes.
+
+    Example: ./inv test.vm
+    """
+    from tests import stages
+
+    end(0 if stages.run([stages.VM]) else 1)

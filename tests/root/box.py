@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from skiff.cgroup import hierarchy
 from skiff.launcher import client
 from skiff.spec.defaults import default_spec
 
@@ -209,7 +210,9 @@ def alive(pid: int) -> bool:
 
 
 def cgroup_directory(controller: str, path: str) -> Path:
-    return Path("/sys/fs/cgroup") / controller / path.lstrip("/")
+    """The controller's own in version 1, the one there is in version 2."""
+    layout = hierarchy.discover()
+    return Path(f"{layout.controllers.get(controller, layout.unified)}{path}")
 
 
 def status_field(pid: int, name: str) -> str:

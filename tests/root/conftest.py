@@ -20,6 +20,8 @@ from tests.root.box import Box
 from tests.root.oci import Oci
 
 PATIENCE = 5.0
+# Where systemd does not run there are no scopes; the lab's hosts and the virtual machine have it.
+collect_ignore = [] if os.path.isdir("/run/systemd/system") else ["test_scope.py"]
 _NUMBERS = itertools.count()
 
 

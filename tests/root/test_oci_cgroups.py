@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -253,12 +254,25 @@ def test_a_wrong_update_changes_nothing(oci: Runtime, arguments: list[str], stdi
 
 
 def test_events_tell_of_an_oom_kill_and_end_with_the_container(oci: Runtime) -> None:
-    script = "sleep 1; dd if=/dev/zero of=/dev/null bs=64M count=1; sleep 1"
+    wait = "until [ -e /%s ]; do sleep 0.05; done; "
+    script = f"{wait % 'go'}dd if=/dev/zero of=/dev/null bs=64M count=1; {wait % 'end'}"
     oci.run({"memory": {"limit": 16 * MIB}}, "sh", "-c", script)
-    events = oci.events("--interval", "300ms", "a")
-    assert [event["type"] for event in events].count("oom") >= 1
-    assert {event["type"] for event in events} == {"oom", "stats"}
-    assert all(event["id"] == "a" for event in events)
+    rootfs = oci.box.path / "skiff-a" / "rootfs"
+    command = [oci.command, "--root", str(oci.root), "events", "--interval", "300ms", "a"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "SKIFF_PYTHON": sys.executable}
+    ) as process:
+        assert process.stdout is not None
+        seen = [json.loads(process.stdout.readline())]
+        (rootfs / "go").touch()
+        while seen[-1]["type"] != "oom":
+            seen.append(json.loads(process.stdout.readline()))
+        (rootfs / "end").touch()
+        seen += [json.loads(line) for line in process.stdout]
+    assert process.returncode == 0
+    assert [event["type"] for event in seen].count("oom") == 1
+    assert {event["type"] for event in seen} == {"oom", "stats"}
+    assert all(event["id"] == "a" for event in seen)
     gone = oci("events", "a", check=False)
     assert (gone.returncode, gone.stderr) == (1, "skiff-oci: container a is not running: it is stopped\n")
 

@@ -74,7 +74,8 @@ def test_not_root_prints_the_one_line_to_run(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "package"), [("lab.up", "mmdebstrap"), ("demo", "mmdebstrap"), ("test", "skopeo"), ("test.long", "skopeo")]
+    ("task", "package"),
+    [("lab.up", "mmdebstrap"), ("demo", "mmdebstrap"), ("test", "skopeo"), ("test.long", "skopeo"), ("test.vm", "qemu-system-x86")],
 )
 def test_a_task_names_what_it_needs(checkout: Checkout, task: str, package: str) -> None:
     checkout.environment()

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import io
-import shlex
 import socket
 import subprocess
-import tarfile
 import time
 from pathlib import Path
 from types import TracebackType
 
+from tests import parcel
 from tests.vm.image import Image
 
-REPOSITORY = Path(__file__).parents[2]
-SOURCES = ("runtime", "tests", "fleet", "roles", "pyproject.toml")
-TEST_PACKAGES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 BOOT_SECONDS = 600.0
 MEMORY = "1536"
 
@@ -72,14 +66,13 @@ class Machine:
         return subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
 
     def install_repository(self) -> None:
-        """This repository to /root/skiff, and pytest as this interpreter has it to /root/site."""
-        done = self.run("tar -xzf - -C /root", stdin=archive())
+        """This repository and pytest to /root."""
+        done = self.run("tar -xzf - -C /root", stdin=parcel.pack())
         assert done.returncode == 0, done.stdout.decode()
 
     def pytest(self, *arguments: str, timeout: float = 1800.0) -> subprocess.CompletedProcess[bytes]:
         """The repository's tests inside; one that skips fails, as in CI."""
-        command = shlex.join(["python3", "-m", "pytest", "-q", *arguments])
-        return self.run(f"cd /root/skiff && CI=1 PYTHONPATH=/root/site PYTHONDONTWRITEBYTECODE=1 {command}", timeout=timeout)
+        return self.run(parcel.command("/root", *arguments), timeout=timeout)
 
     def close(self) -> None:
         """Its power is cut."""
@@ -93,18 +86,3 @@ def free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
-
-
-def archive() -> bytes:
-    """What is in git's index, as it is in the working tree, and the test packages."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--", *SOURCES], cwd=REPOSITORY, capture_output=True, check=True).stdout
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
-        for name in listed.decode().split("\0"):
-            if name and (REPOSITORY / name).exists():
-                tar.add(REPOSITORY / name, f"skiff/{name}")
-        for package in TEST_PACKAGES:
-            for file in importlib.metadata.files(package) or ():
-                if file.suffix != ".pyc" and not file.parts[0].startswith(".."):
-                    tar.add(str(file.locate()), f"site/{file}")
-    return buffer.getvalue()

@@ -7,7 +7,7 @@ import errno
 import os
 import time
 
-from skiff.errors import Conflict, SkiffError
+from skiff.errors import Conflict, InvalidInput, SkiffError
 from skiff.linux.libc import failure
 
 TYPE_CHECKING = False
@@ -136,5 +136,5 @@ def check_path(path: str) -> str:
     """A cgroup path that cannot lead out of its hierarchy."""
     parts = path.split("/")
     if not path.startswith("/") or path == "/" or ".." in parts or "\0" in path:
-        raise SkiffError(f"cgroup path {path!r}: it must begin with /, name a group, and have no '..'")
+        raise InvalidInput(f"cgroup path {path!r}: it must begin with /, name a group, and have no '..'")
     return path

@@ -76,10 +76,14 @@ class Scope:
     def create(self, resources: Resources) -> None:
         """The scope, then in its group what systemd leaves out; a process of ours holds it open, for systemd ends an empty one."""
         self._group.require_vacant()
+        self._holder.start()
         try:
-            self._holder.start()
             with _manager() as bus:
                 _start(bus, self._unit, self._properties(resources))
+        except BaseException:
+            self._holder.end()
+            raise
+        try:
             self._group.make(resources)
         except BaseException:
             self.delete()

@@ -41,7 +41,7 @@ TASKS: Dict[str, object] = dict(every_task())
 
 
 def test_every_task_is_there() -> None:
-    lab, test = {"lab.up", "lab.down", "lab.status", "lab.ssh"}, {"test.all", "test.long"}
+    lab, test = {"lab.up", "lab.down", "lab.status", "lab.ssh"}, {"test.all", "test.long", "test.vm"}
     inventory = {"inventory.list", "inventory.graph", "inventory.show", "inventory.schema"}
     secrets = {f"secrets.{name}" for name in ("keygen", "encrypt", "decrypt", "edit", "rekey")}
     runs = {"runs.list", "runs.show", "report", "resume"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from skiff.cgroup import place
 from skiff.cgroup.manager import open_manager
 from skiff.cli.oci import options, passed
 from skiff.cli.oci.log import LOG
@@ -27,8 +28,8 @@ FLAGS = {
     "no-new-keyring": options.FLAG,
     "no-pivot": options.FLAG,
     "preserve-fds": options.VALUE,
+    "systemd-cgroup": options.FLAG,
 }  # fmt: skip
-SLICE = "/skiff.slice"
 
 
 def main(containers: store.Store, arguments: list[str]) -> int:
@@ -62,10 +63,12 @@ def load(flags: dict[str, str]) -> tuple[Spec, str]:
 def make(containers: store.Store, identity: str, spec: Spec, directory: str, flags: dict[str, str], terminal: int = -1) -> int:
     """Create, and write the pid file; the pid of init. `terminal` is a connected console socket or -1."""
     preserved = passed.descriptors(flags, spec["process"])
-    path, cgroup = open_cgroup(spec, identity)
+    path, cgroup = open_cgroup(spec, identity, "systemd-cgroup" in flags)
     containers.add(identity)
     try:
         with containers.lock(identity):
+            # Before it is on record, for whoever deletes the record kills what is in the group.
+            cgroup.require_vacant()
             containers.save(identity, store.begun(identity, directory, path))
             around = Surroundings(identity, containers.root, cgroup)
             around.preserved, around.console = preserved, terminal
@@ -96,9 +99,9 @@ def _record(containers: store.Store, identity: str, spec: Spec, directory: str, 
     containers.save(identity, {**state, "rootfs": rootfs, "program": spec["process"]["args"][0]})
 
 
-def open_cgroup(spec: Spec, identity: str) -> tuple[str, CgroupManager]:
+def open_cgroup(spec: Spec, identity: str, systemd: bool) -> tuple[str, CgroupManager]:
     """Its path and manager; without rights over any, and if none is asked for, an empty path and a manager that does nothing."""
-    path = cgroup_path(spec, identity)
+    path = place.choose((spec.get("linux") or {}).get("cgroupsPath") or "", identity, systemd)
     manager = open_manager(path)
     if os.geteuid() == 0:
         return path, manager
@@ -110,11 +113,3 @@ def open_cgroup(spec: Spec, identity: str) -> tuple[str, CgroupManager]:
             raise SkiffError(f"this user cannot make the cgroup {path}, so that its limits cannot be set: {error}") from error
         return "", open_manager("")
     return path, manager
-
-
-def cgroup_path(spec: Spec, identity: str) -> str:
-    """As config.json says, below the slice unless it is absolute."""
-    asked = (spec.get("linux") or {}).get("cgroupsPath") or identity
-    if ":" in asked:
-        raise InvalidInput(f"linux.cgroupsPath: {asked!r} is for the systemd driver: give a path")
-    return asked if asked.startswith("/") else f"{SLICE}/{asked}"

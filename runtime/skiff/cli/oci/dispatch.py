@@ -21,7 +21,7 @@ GLOBAL = {
     "log": options.VALUE,
     "log-format": options.VALUE,
     "debug": options.FLAG,
-    "systemd-cgroup": options.REFUSED,
+    "systemd-cgroup": options.FLAG,
     "rootless": options.VALUE,
     "criu": options.VALUE,
     "help": options.FLAG, "h": "=help",
@@ -52,7 +52,8 @@ Of exec: --process FILE, --user UID[:GID], --additional-gids GID, --cwd DIR, --c
 --process-label LABEL, --cgroup PATH, --pid-file FILE, --console-socket PATH, --preserve-fds N.
 
 Global flags: --root DIR ({DEFAULT_ROOT}; in $XDG_RUNTIME_DIR for other users than root), --log FILE, --log-format text|json,
---debug, --rootless true|false|auto, --version, --help. -b is the present directory.
+--debug, --rootless true|false|auto, --systemd-cgroup (a container is a scope of systemd's), --version, --help. -b is the
+present directory.
 
 Example: skiff-oci run -b /var/lib/bundles/web web
 """
@@ -75,7 +76,9 @@ def run(arguments: list[str]) -> int:
         for name, words in (("log-format", ("text", "json")), ("rootless", ("true", "false", "auto"))):
             if flags.get(name, words[0]) not in words:
                 raise InvalidInput(f"--{name} {flags[name]}: {' or '.join(words)}")
-        return command(rest[0])(Store(flags.get("root") or default_root(flags)), rest[1:])
+        # The others find the driver in the container's state.
+        given = ["--systemd-cgroup"] if "systemd-cgroup" in flags and rest[0] in ("create", "run") else []
+        return command(rest[0])(Store(flags.get("root") or default_root(flags)), [*given, *rest[1:]])
     except (SkiffError, OSError) as error:
         LOG.error(str(error))
         return EXEC_FAILED if rest[:1] == ["exec"] else 1
