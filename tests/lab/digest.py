@@ -22,7 +22,8 @@ EXPLAINED = (
 SCRIPT = r"""
 prune=$(printf ' -path %s -o' "$@")
 find / /var/lib -xdev \( $prune -path /run \) -prune -o ! -type d -printf '%y %m %U:%G %p %l\n' -o -printf '%y %m %U:%G %p\n'
-find / /var/lib -xdev \( $prune -path /run \) -prune -o -type f -print0 | xargs -0 sha256sum
+find /usr -xdev -type f -printf '%s %T@ %p\n'
+find / /var/lib -xdev \( $prune -path /run -o -path /usr \) -prune -o -type f -print0 | xargs -0 sha256sum
 systemctl list-unit-files --no-legend --no-pager | awk '{print "unit file", $1, $2}'
 systemctl list-units --type=service --state=active --no-legend --no-pager --plain | awk '!/^user/ {print "runs", $1}'
 sysctl -a 2>/dev/null | grep -e '^net.ipv4.ip_forward ' -e '^net.bridge'

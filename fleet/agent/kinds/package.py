@@ -77,6 +77,9 @@ def undo(place: "Place", host: "Host") -> "Optional[Change]":
     touched = place.last.get("ours") or [name for name, installed in there.items() if installed >= begun]
     if place.original["verb"] == "remove":
         return _undo_removal(sorted(name for name in touched if name in had and name not in there), host)
+    upgraded = sorted(name for name in place.last.get("ours") or () if name in had)
+    if upgraded:
+        host.leaves("package:" + place.name, Left("it upgraded {}, which is left so".format(", ".join(upgraded)), over=True))
     brought = sorted(name for name in touched if name not in had and name in there and name not in host.forecast.removed)
     if not brought:
         return None

@@ -145,11 +145,21 @@ def test_packages_that_a_run_brought_go_with_their_dependencies(session: Session
     session.apply([wire(Package(("new", "old")))])
     assert host.state["installed"] == ["old", "new", "dependency"]
     host.update(required={"dependency": "theirs-1-1.noarch"})
-    assert "dependency is needed by theirs-1-1.noarch" in "".join(left(deprovision(session)).values())
+    assert list(left(deprovision(session)).values()) == ["dependency is needed by theirs-1-1.noarch"]
     assert host.state["installed"] == ["old", "dependency"]
     host.update(required={})
     assert left(deprovision(session)) == {}
     assert host.state["installed"] == ["old"]
+
+
+def test_an_upgraded_package_is_told_and_a_removed_one_comes_back(session: Session, host: FakeHost) -> None:
+    host.update(installed=["base", "unwanted"], available={"new": ["base"], "unwanted": []})
+    session.apply([wire(Package(("unwanted",), state="absent")), wire(Package(("new",)))])
+    assert host.state["installed"] == ["base", "new"]
+    done = deprovision(session)
+    assert list(left(done).values()) == ["it upgraded base, which is left so"]
+    assert sorted(host.state["installed"]) == ["base", "unwanted"]
+    assert not session.home.exists()
 
 
 def test_running_containers_stand_against_it(session: Session, host: FakeHost, root: Path) -> None:
