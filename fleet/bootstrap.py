@@ -23,6 +23,7 @@ PYTHONS = ("/usr/libexec/platform-python", "python3", *(f"python3.{minor}" for m
 INSTALLED_BY = {"centos", "rhel", "rocky", "almalinux", "ol", "fedora", "anolis", "openEuler", "alinux"}
 VAULT = "vault.centos.org"  # where CentOS 7 went in 2024; its own repository files lead nowhere
 SOURCES = Path(__file__).parent / "agent"
+TOO_OLD = "sys.version_info<(3,6)and sys.exit(1)"
 NOT_MODULES = {"stub.py", "loader.py"}  # the first is the command line's, the second the program's frame
 
 PACKING = threading.Lock()
@@ -61,7 +62,8 @@ def packed() -> Program:
             parts = ("fleet", *path.relative_to(SOURCES.parent).with_suffix("").parts)
             name = ".".join(parts[:-1]) + "." if parts[-1] == "__init__" else ".".join(parts)
             modules[name] = path.read_text("utf-8")
-    text = (SOURCES / "loader.py").read_text("utf-8") + f"\nSOURCES.update({modules!r})\n"
+    loader = modules[""] = (SOURCES / "loader.py").read_text("utf-8")
+    text = f"{loader}\nSOURCES.update({modules!r})\n"
     data = zlib.compress(text.encode("utf-8"), 9)
     return Program(data, hashlib.sha256(data).hexdigest())
 
@@ -79,12 +81,13 @@ def _script(marker: str, become: bool, home: str, lock: str, path: str) -> str:
     agent = program()
     arguments = " ".join(shlex.quote(word) for word in (agent.sha256, str(len(agent.data)), home, lock))
     skip = f"while IFS= read -r l; do case $l in {marker}) break;; esac; done; " if become else ""
-    found = '"$p" -IBS -c "import sys;sys.exit(sys.version_info<(3,6))"'
-    unpack = "import sys,base64,zlib;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
-    run = f'exec env -i LC_ALL=C PATH="$PATH" HOME=/root "$p" -IB -c "{unpack}" {stub()} {arguments}'
+    unpack = f"import sys;{TOO_OLD};import binascii,zlib;exec(zlib.decompress(binascii.a2b_base64(sys.argv[1])))"
+    run = f'env -i LC_ALL=C PATH="$PATH" HOME=/root "$p" -IBS -c "{unpack}" {stub()} {arguments}'
     script = (
         f"PATH={path}; export PATH; cd /; umask 022; echo {marker}; {skip}"
-        f"while :; do for p in {' '.join(PYTHONS)}; do {found} </dev/null >/dev/null 2>/dev/null && {run}; done; "
+        f"while :; do for p in {' '.join(PYTHONS)}; do if command -v $p >/dev/null 2>&1; then {run}; s=$?; "
+        # A Python that does not start or is too old; the agent itself ends otherwise.
+        "case $s in 1|126|127) ;; *) exit $s;; esac; fi; done; "
         "ID=; VERSION_ID=; ID_LIKE=; if test -r /etc/os-release; then . /etc/os-release; fi; "
         "echo nopython ${ID:-unknown} ${VERSION_ID:-0} $ID_LIKE; "
         # The output waits in a file without a name: a transaction whose connection is lost does not die of a broken pipe.

@@ -2,7 +2,6 @@
 
 import binascii
 import os
-import shutil
 import stat
 
 from fleet.agent import process
@@ -108,6 +107,8 @@ def sweep(folder: str) -> None:
 def discard(path: str) -> None:
     """Remove a file, link or tree, whichever it is."""
     if stat.S_ISDIR(os.lstat(path).st_mode):
+        import shutil  # slow to import, as in all of the agent: a run without changes does without
+
         shutil.rmtree(path)
     else:
         os.unlink(path)

@@ -1,7 +1,6 @@
 """Copies of what a run replaces or removes, under /var/lib/skiff-agent/backup/<run>, root's alone."""
 
 import os
-import shutil
 import stat
 
 from fleet.agent.errors import from_os
@@ -47,6 +46,8 @@ class Backups:
 
 
 def _copy(source: str, target: str, private: bool) -> None:
+    import shutil  # slow to import
+
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(source, "rb") as old, open(descriptor, "wb") as new:
         shutil.copyfileobj(old, new, 1 << 20)

@@ -8,33 +8,37 @@ from fleet.agent import facts, plan
 from fleet.agent.errors import AgentError, ControlGone
 from fleet.agent.frames import JSON, Channel, decode
 from fleet.agent.lock import Lock
-from fleet.agent.run import Run
+from fleet.agent.program import Program
 from fleet.agent.state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Optional
 
+    from fleet.agent.run import Run
+
 PROTOCOL = 1
+FAILED = 3  # 1 is a Python that does not start
 MODES = "check", "apply", "verify"
 
 
 class Conversation:
     """One exchange, from the facts to the last frame."""
 
-    def __init__(self, channel: Channel, state: State, lock: Lock, program: "Optional[bytes]", digest: str) -> None:
+    def __init__(self, channel: Channel, state: State, lock: Lock, program: Program) -> None:
         self._channel = channel
         self._state = state
         self._lock = lock
         self._program = program
-        self._digest = digest
         self._run: "Optional[Run]" = None
 
     def hold(self) -> int:
         """Talk to the end; the exit status."""
         try:
             found = facts.gather()
-            self._channel.send({"type": "hello", "protocol": PROTOCOL, "cached": self._program is None, "facts": found})
+            self._channel.send({"type": "hello", "protocol": PROTOCOL, "cached": self._program.cached, "facts": found})
+            import fleet.agent.run  # noqa: F401 # half of the agent: it is read while the control side makes up its mind
+
             desired = self._desired()
             if desired is not None:
                 self._obey(desired, found)
@@ -58,6 +62,8 @@ class Conversation:
         return message
 
     def _obey(self, desired: "Dict[str, Any]", found: "Dict[str, Any]") -> None:
+        from fleet.agent.run import Run
+
         if desired["secrets"]:
             from fleet.agent.redaction import Redaction
 
@@ -74,27 +80,20 @@ class Conversation:
             self._tell_copies()
             return
         if desired["mode"] == "apply" and undo.get("what") != "deprovision":
-            self._keep_program()
+            self._program.keep(self._state)
         self._run = Run(self._channel, self._state, found, desired)
         signal.signal(signal.SIGTERM, self._terminated)
         done = self._run.execute()
         self._lock.release()
         self._channel.send(done)
+        if desired["mode"] == "apply" and undo.get("what") != "deprovision":
+            self._program.keep_code(self._state)  # nobody waits for it any more
 
     def _tell_copies(self) -> None:
         from fleet.agent import undoing
 
         self._channel.send({"type": "copies", "copies": undoing.copies(self._state)})
         self._stopped(interrupted=False)
-
-    def _keep_program(self) -> None:
-        self._state.prepare()
-        if self._program is None:
-            return
-        self._state.write(self._digest, self._program)
-        for name in os.listdir(self._state.home):
-            if len(name) == len(self._digest) and name != self._digest:
-                os.unlink(self._state.path(name))
 
     def _waiting(self, holder: "Dict[str, Any]") -> None:
         self._channel.send({"type": "waiting", "holder": holder})
@@ -118,14 +117,11 @@ class Conversation:
     def _fatal(self, error: AgentError) -> int:
         self._lock.release()
         self._channel.send({"type": "fatal", "error": error.to_wire()})
-        return 1
+        return FAILED
 
 
-def begin(program: "Optional[bytes]", digest: str, home: str, lock: str) -> int:
-    """Take the descriptors for the frames, give children harmless ones, and talk.
-
-    `program` is None where the stub found it in the cache.
-    """
+def begin(program: Program, home: str, lock: str) -> int:
+    """Take the descriptors for the frames, give children harmless ones, and talk."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o022)
@@ -135,4 +131,4 @@ def begin(program: "Optional[bytes]", digest: str, home: str, lock: str) -> int:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    return Conversation(Channel(source, sink), State(home), Lock(lock), program, digest).hold()
+    return Conversation(Channel(source, sink), State(home), Lock(lock), program).hold()

@@ -1,6 +1,5 @@
 """Differences as text for a person: unified, bounded, and never of what is binary."""
 
-import difflib
 import json
 
 TYPE_CHECKING = False
@@ -18,6 +17,8 @@ def of_texts(path: str, old: "Optional[bytes]", new: "Optional[bytes]") -> str:
     if before is None or after is None:
         return "{}: {} -> {}\n".format(path, _told(old), _told(new))
     names = ("/dev/null" if old is None else path, "/dev/null" if new is None else path)
+    import difflib  # slow to import
+
     lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), names[0], names[1])
     return cut("".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines))
 

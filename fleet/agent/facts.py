@@ -3,13 +3,13 @@
 import hashlib
 import os
 import re
-import subprocess
 import sys
 
 from fleet.agent import process, storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
     from typing import Any, Dict, List, Optional
 
 PATHS = "/var/lib", "/opt"
@@ -101,6 +101,8 @@ def _pythons() -> "List[Dict[str, Any]]":
 
 
 def _ask_version(path: str) -> "Optional[subprocess.Popen[bytes]]":
+    import subprocess  # slow to import, and few hosts have another Python
+
     script = "import sys;print(*sys.version_info[:3])"
     try:
         return subprocess.Popen(
@@ -111,6 +113,8 @@ def _ask_version(path: str) -> "Optional[subprocess.Popen[bytes]]":
 
 
 def _answer(child: "subprocess.Popen[bytes]") -> str:
+    import subprocess
+
     try:
         return child.communicate(timeout=30)[0].decode("ascii", "replace")
     except subprocess.TimeoutExpired:  # a wrapper that waits for something, or a dead network file system

@@ -1,50 +1,66 @@
-"""Imports the agent's modules from the one text that they came in: a dictionary of sources by module name."""
+"""Imports the agent's modules from the one text that they came in, or from their code: a dictionary by module name."""
 
-import importlib.abc
-import importlib.util
+import hashlib
+import marshal
 import sys
+from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
-    from typing import Any, Dict, Optional
+    from typing import Any, Callable, Dict, Optional, Union
 
-SOURCES: "Dict[str, str]" = {}  # the names of packages end in a dot
+SELF = ""  # this text's own name
+SOURCES: "Dict[str, Union[str, bytes]]" = {}  # texts, or code as marshal writes it; the names of packages end in a dot
 
 
-class Sources(importlib.abc.InspectLoader):
-    """A finder and loader over SOURCES. Tracebacks show its lines under the repository's paths."""
+class Sources:
+    """A finder and loader over SOURCES. Tracebacks name its lines by the repository's paths."""
 
     def find_spec(self, name: str, _path: "Any" = None, _target: "Any" = None) -> "Optional[ModuleSpec]":
         """The module, if it is one of the agent's."""
         if name not in SOURCES and name + "." not in SOURCES:
             return None
-        return importlib.util.spec_from_loader(name, self, origin=self._origin(name), is_package=self.is_package(name))
+        return ModuleSpec(name, self, origin=origin(name), is_package=name + "." in SOURCES)  # type: ignore[arg-type] # PEP 451
 
-    def is_package(self, fullname: str) -> bool:
-        """Whether modules lie below it."""
-        return fullname + "." in SOURCES
-
-    def get_source(self, fullname: str) -> str:
-        """Its text."""
-        return SOURCES.get(fullname) or SOURCES.get(fullname + ".") or ""
-
-    def get_code(self, fullname: str) -> "CodeType":
-        """Its code."""
-        return compile(self.get_source(fullname), self._origin(fullname), "exec", dont_inherit=True)
+    def create_module(self, _spec: "ModuleSpec") -> None:
+        """As any module is made."""
 
     def exec_module(self, module: "ModuleType") -> None:
         """Run it."""
-        exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 # what a loader does
+        exec(code(module.__name__), module.__dict__)  # noqa: S102 # what a loader does
 
-    def _origin(self, name: str) -> str:
-        return name.replace(".", "/") + ("/__init__.py" if self.is_package(name) else ".py")
+    def get_source(self, name: str) -> "Optional[str]":
+        """Its text, for a traceback."""
+        text = SOURCES.get(name) or SOURCES.get(name + ".")
+        return text if isinstance(text, str) else None
 
 
-def start(program: "Optional[bytes]", digest: str, home: str, lock: str) -> int:
+def code(name: str) -> "CodeType":
+    """A module's code."""
+    found = SOURCES[name] if name in SOURCES else SOURCES[name + "."]
+    if isinstance(found, bytes):
+        loaded: "CodeType" = marshal.loads(found)  # noqa: S302 # its digest was checked
+        return loaded
+    return compile(found, origin(name), "exec", dont_inherit=True)
+
+
+def origin(name: str) -> str:
+    """A module's path in the repository."""
+    return (name.replace(".", "/") + ("/__init__.py" if name + "." in SOURCES else ".py")) if name else "skiff-agent"
+
+
+def pack() -> bytes:
+    """The code of all modules behind its sha256, as the stub finds it in the cache."""
+    data = marshal.dumps({name: marshal.dumps(code(name.rstrip("."))) for name in SOURCES})
+    return hashlib.sha256(data).digest() + data
+
+
+def start(sent: "Optional[bytes]", digest: str, code_name: str, coded: bool, home: str, lock: str) -> int:
     """Begin the conversation; the exit status."""
+    packing: "Optional[Callable[[], bytes]]" = None if coded else pack
     sys.meta_path.insert(0, Sources())
     from fleet.agent.conversation import begin
+    from fleet.agent.program import Program
 
-    return begin(program, digest, home, lock)
+    return begin(Program(digest, code_name, sent, packing), home, lock)

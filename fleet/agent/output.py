@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,11 +11,10 @@ if TYPE_CHECKING:
 LARGEST = 4 << 20  # bytes: more than any program has to say, and less than a host's /run can spare
 HEAD = 64 << 10
 TAIL = 1 << 20
-LOOK = 0.05  # seconds
 
 
 class Bounded:
-    """While it is entered, looks after files that a program appends to, and cuts those that grow too large.
+    """Files that a program appends to, which `cut` keeps small while and after it runs.
 
     The files are the program's own standard output and error, not pipes that would have to be emptied: what it leaves running
     behind goes on writing, and holds nobody up.
@@ -24,25 +22,12 @@ class Bounded:
 
     def __init__(self, *streams: "IO[bytes]") -> None:
         self._streams = streams
-        self._over = threading.Event()
-        self._watch = threading.Thread(target=self._look, daemon=True)
         for stream in streams:  # so that a program that writes on after a cut writes at the new end
             descriptor = stream.fileno()
             fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
 
-    def __enter__(self) -> None:
-        self._watch.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._watch.join()
-        self._cut()
-
-    def _look(self) -> None:
-        while not self._over.wait(LOOK):
-            self._cut()
-
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """Shorten what has grown too large."""
         for stream in self._streams:
             with contextlib.suppress(OSError):
                 _cut(stream.fileno())

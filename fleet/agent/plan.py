@@ -1,7 +1,6 @@
 """Checks every resource in order before anything is touched, each knowing what the earlier ones will bring."""
 
 import importlib
-import traceback
 
 from fleet.agent import diff
 from fleet.agent.change import Change
@@ -102,5 +101,7 @@ def kind(resource: "Dict[str, Any]") -> "Any":
 
 def internal(error: Exception) -> AgentError:
     """A fault of the agent itself, with where it happened."""
+    import traceback  # slow to import, and never wanted
+
     where = "".join(traceback.format_tb(error.__traceback__))
     return AgentError("internal error: {}: {}".format(type(error).__name__, error), where, "please report this")

@@ -1,10 +1,8 @@
 """Runs the host's programs: no shell, no terminal, output captured, one environment."""
 
 import os
-import signal
-import subprocess
-import tempfile
 
+from fleet.agent import child
 from fleet.agent.errors import AgentError
 from fleet.agent.output import Bounded
 
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
 
 MISSING = 127
 TIMED_OUT = 124
-NOBODY = 65534
 LONGEST = 4 << 20  # bytes of output kept, the last ones: a failure is told at the end
 SCRATCH = "/run" if os.access("/run", os.W_OK) else None  # memory: a full disk hides no message
 
@@ -69,25 +66,13 @@ def run(
     """
     with _scratch() if log is None else open(log, "w+b") as out, _scratch() as err, _stdin(given) as text:
         try:
-            child = subprocess.Popen(
-                argv,
-                stdin=text,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-                env=dict(os.environ, **environment) if environment else None,
-                preexec_fn=_give_up_rights if plainly and os.geteuid() == 0 else None,  # noqa: PLW1509 # the agent has one thread
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            return Finished(argv, MISSING, "", "{}: {}".format(argv[0], getattr(error, "strerror", error)))
-        with Bounded(out, err):
-            try:
-                status = child.wait(timeout)
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
-                status = TIMED_OUT
-        return Finished(argv, status, _text(out), _text(err))
+            bounded = Bounded(out, err)
+            streams = text.fileno(), out.fileno(), err.fileno()
+            status = child.run(argv, streams, timeout, bounded.cut, environment, plainly)
+        except OSError as error:
+            return Finished(argv, MISSING, "", "{}: {}".format(argv[0], error.strerror))
+        bounded.cut()
+        return Finished(argv, TIMED_OUT if status is None else status, _text(out), _text(err))
 
 
 def _stdin(given: "Iterable[bytes]") -> "IO[bytes]":
@@ -100,13 +85,15 @@ def _stdin(given: "Iterable[bytes]") -> "IO[bytes]":
     return stream
 
 
-def _give_up_rights() -> None:
-    os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
-
-
 def _scratch() -> "IO[bytes]":
+    """A file without a name."""
+    if SCRATCH:
+        try:
+            return open(os.open(SCRATCH, os.O_TMPFILE | os.O_RDWR | os.O_EXCL, 0o600), "w+b")
+        except OSError:
+            pass  # an old kernel, or a file system that has no such files
+    import tempfile  # slow to import
+
     return tempfile.TemporaryFile(dir=SCRATCH)
 
 

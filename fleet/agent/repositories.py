@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 
 from fleet.agent import scratch
 
@@ -23,6 +22,8 @@ def foreseen(coming: "Dict[str, Any]", read: "Callable[[Dict[str, Any]], bytes]"
     if not coming:
         yield []
         return
+    import shutil  # slow to import
+
     with scratch.folder() as folder:
         names = [name for name in os.listdir(FOLDER) if name.endswith(SUFFIX)] if os.path.isdir(FOLDER) else []
         for name in names:

@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import shutil
-import tempfile
 
 from fleet.agent import process
 
@@ -17,6 +15,9 @@ PREFIX = "skiff-agent."
 @contextlib.contextmanager
 def folder() -> "Iterator[str]":
     """A new directory, root's alone, removed at the end."""
+    import shutil  # both slow to import
+    import tempfile
+
     path = tempfile.mkdtemp(prefix="{}{}.".format(PREFIX, os.getpid()), dir=process.SCRATCH)
     try:
         yield path
@@ -26,7 +27,11 @@ def folder() -> "Iterator[str]":
 
 def parent() -> str:
     """Where they lie."""
-    return process.SCRATCH or tempfile.gettempdir()
+    if process.SCRATCH:
+        return process.SCRATCH
+    import tempfile
+
+    return tempfile.gettempdir()
 
 
 def sweep() -> None:
@@ -34,4 +39,6 @@ def sweep() -> None:
     for name in os.listdir(parent()):
         pid = name[len(PREFIX) :].partition(".")[0]
         if name.startswith(PREFIX) and pid.isdigit() and not os.path.exists("/proc/" + pid):
+            import shutil
+
             shutil.rmtree(os.path.join(parent(), name), ignore_errors=True)

@@ -1,24 +1,36 @@
-"""Finds this host's copy of the agent, or takes it from stdin, and runs it only if its digest is the expected one."""
+"""Finds this host's copy of the agent, or takes it from stdin, and runs it only if its digest is the expected one.
+
+Beside the copy may lie the code that this very Python made of it, behind a sha256 of its own; the directory is root's alone.
+"""
 
 import hashlib
+import marshal
 import os
 import stat
 import sys
 import zlib
 
 DIGEST, SIZE, HOME, LOCK = sys.argv[2:6]
+CODE = "{}.{}-{:x}".format(DIGEST, sys.implementation.name, sys.hexversion)
+FAILED = 3
 
 
-def kept() -> bytes:
-    """The cached program, read once: the bytes that are hashed are those that run."""
+def kept(name: str) -> bytes:
+    """A cached file, read once: the bytes that are hashed are those that run."""
     try:
         home = os.lstat(HOME)
         if not stat.S_ISDIR(home.st_mode) or home.st_uid != os.geteuid() or home.st_mode & 0o077:
             return b""
-        with open(os.path.join(HOME, DIGEST), "rb") as stream:
+        with open(os.path.join(HOME, name), "rb") as stream:
             return stream.read()
     except OSError:
         return b""
+
+
+def fail(text: str) -> None:
+    """End, in a way that no broken Python ends."""
+    os.write(2, text.encode("ascii", "replace"))
+    sys.exit(FAILED)
 
 
 def sent() -> bytes:
@@ -28,21 +40,32 @@ def sent() -> bytes:
     while len(data) < int(SIZE):
         chunk = os.read(0, int(SIZE) - len(data))
         if not chunk:
-            sys.exit("skiff: the connection ended before the agent had arrived")
+            fail("skiff: the connection ended before the agent had arrived\n")
         data += chunk
+    if hashlib.sha256(data).hexdigest() != DIGEST:
+        fail("skiff: the agent arrived damaged\n")
     return data
 
 
-data = kept()
-cached = hashlib.sha256(data).hexdigest() == DIGEST
-if not cached:
-    data = sent()
-    if hashlib.sha256(data).hexdigest() != DIGEST:
-        sys.exit("skiff: the agent arrived damaged")
-scope: "dict[str, object]" = {"__name__": "skiff-agent"}
-exec(compile(zlib.decompress(data), "skiff-agent", "exec"), scope)  # noqa: S102 # its digest was checked
-sys.exit(
-    scope["start"](  # type: ignore[operator] # a function of the program
-        None if cached else data, DIGEST, HOME, LOCK
-    )
-)
+def run() -> int:
+    """The program, from its code or its text; the exit status."""
+    scope: "dict[str, object]" = {"__name__": "skiff-agent"}
+    code, text = kept(CODE), None
+    coded = hashlib.sha256(code[32:]).digest() == code[:32]
+    if coded:
+        modules = marshal.loads(code[32:])  # noqa: S302 # its digest was checked
+        exec(marshal.loads(modules[""]), scope)  # noqa: S102, S302 # the same
+        scope["SOURCES"].update(modules)  # type: ignore[attr-defined] # a dictionary of the program
+    else:
+        data = kept(DIGEST)
+        if hashlib.sha256(data).hexdigest() != DIGEST:
+            data = text = sent()
+        exec(compile(zlib.decompress(data), "skiff-agent", "exec"), scope)  # noqa: S102 # its digest was checked
+    return scope["start"](text, DIGEST, CODE, coded, HOME, LOCK)  # type: ignore[operator, no-any-return] # a function of the program
+
+
+try:
+    status = run()
+except Exception as error:
+    fail("skiff: the agent could not start: {}: {}\n".format(type(error).__name__, error))
+sys.exit(status)

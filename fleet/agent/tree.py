@@ -1,11 +1,7 @@
 """An unpacked tar.gz on disk: laid out aside without escapes, described by the digests of its files, swapped into place."""
 
-import ctypes
-import io
 import os
-import shutil
 import stat
-import tarfile
 
 from fleet.agent import atomic
 from fleet.agent.document import digest
@@ -13,6 +9,7 @@ from fleet.agent.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import tarfile
     from typing import IO, Dict, List, Mapping
 
 RENAMEAT2 = {"x86_64": 316, "aarch64": 276}
@@ -28,6 +25,8 @@ def unpack(stream: "IO[bytes]", folder: str) -> None:
         AgentError: a member is none of these, or its name leads out.
         OSError: the disk refuses.
     """
+    import tarfile  # slow to import, like ctypes and shutil below: a run without changes does without
+
     os.mkdir(folder, 0o755)
     try:
         with tarfile.open(fileobj=stream, mode="r|gz") as archive:
@@ -37,7 +36,9 @@ def unpack(stream: "IO[bytes]", folder: str) -> None:
         raise AgentError("the archive cannot be read", str(error)) from error
 
 
-def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: str) -> None:
+def _place(archive: "tarfile.TarFile", member: "tarfile.TarInfo", folder: str) -> None:
+    import shutil
+
     name = os.path.normpath(member.name)
     if name == ".":
         return
@@ -52,7 +53,8 @@ def _place(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: str) -> No
             raise AgentError("the archive's link {} leads out of it".format(member.name), member.linkname)
         os.symlink(member.linkname, path)
     elif member.isreg():
-        source = archive.extractfile(member) or io.BytesIO()
+        source = archive.extractfile(member)
+        assert source is not None  # a regular file's
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
@@ -117,6 +119,8 @@ def swap(new: str, path: str) -> None:
 
     Between the two renames of an older kernel `path` is missing: the next run sees that and unpacks again.
     """
+    import shutil
+
     _sync(new)
     if not os.path.lexists(path):
         os.rename(new, path)
@@ -135,6 +139,8 @@ def _exchange(one: str, other: str) -> bool:
     number = RENAMEAT2.get(os.uname().machine)
     if number is None:
         return False
+    import ctypes
+
     library = ctypes.CDLL(None, use_errno=True)
     pair = (ctypes.c_char_p(os.fsencode(one)), ctypes.c_char_p(os.fsencode(other)))
     done = library.syscall(ctypes.c_long(number), AT_FDCWD, pair[0], AT_FDCWD, pair[1], ctypes.c_uint(RENAME_EXCHANGE))
@@ -143,6 +149,8 @@ def _exchange(one: str, other: str) -> bool:
 
 def _sync(folder: str) -> None:
     """Make all of a directory durable with one call for its whole file system."""
+    import ctypes
+
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if ctypes.CDLL(None).syncfs(descriptor) != 0:

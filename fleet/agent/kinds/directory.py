@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import stat
 
 from fleet.agent import atomic, diff, storage
@@ -133,6 +132,8 @@ def _check_absent(path: str, found: "Optional[os.stat_result]", host: "Host") ->
 
 
 def _remove(path: str) -> None:
+    import shutil  # slow to import
+
     aside = atomic.aside(path)
     try:
         os.rename(path, aside)

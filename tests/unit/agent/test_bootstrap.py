@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import Callable, List, Optional
 
 import pytest
 
@@ -175,3 +175,46 @@ def test_the_vault_of_el7_is_written_as_meant(tmp_path: Path) -> None:
     said = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=environment).stdout
     assert "[vault-os]\nname=vault-os\nbaseurl=https://vault.centos.org/" in said
     assert "7.9.2009/os/$basearch/\ngpgcheck=1\ngpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-CentOS-7\n[vault-updates]" in said
+
+
+def applied(tmp_path: Path) -> List[Path]:
+    """A run that changes nothing, and what it left of the agent."""
+    exchange, _ = start(tmp_path)
+    desired = {"who": "me", "run": "r", "lock_timeout": 1, "diff": False, "resources": [], "probes": []}
+    exchange.send({"type": "desired", "mode": "apply", **desired})
+    while exchange.receive() is not None:
+        pass
+    assert exchange.one("done")["failed"] == 0
+    assert exchange.close() == ""
+    return sorted((tmp_path / "home").glob(f"{bootstrap.program().sha256}*"))
+
+
+def test_the_next_run_has_the_agents_code_and_reads_no_text(tmp_path: Path) -> None:
+    text, code = applied(tmp_path)
+    assert code.stat().st_mode & 0o077 == 0
+    text.write_bytes(b"evil")
+    exchange, lines = start(tmp_path)
+    assert (lines, exchange.one("hello")["cached"]) == ([], True)
+    assert finish(exchange) == ""
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: data[:40] + b"x" + data[41:], lambda data: b"", lambda data: data[:32]]
+)
+def test_damaged_code_is_not_run(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    text, code = applied(tmp_path)
+    whole = code.read_bytes()
+    code.write_bytes(damage(whole))
+    assert applied(tmp_path) == [text, code]
+    assert code.read_bytes() == whole
+
+
+def test_code_of_another_agent_or_python_is_removed(tmp_path: Path) -> None:
+    text, code = applied(tmp_path)
+    code.rename(text.with_name(f"{text.name}.cpython-3060000"))
+    other = text.with_name("0" * 64)
+    for name in (other, other.with_name(f"{other.name}.cpython-30b07f0")):
+        name.write_bytes(b"")
+    assert applied(tmp_path) == [text, code]
+    assert not other.exists()
+    assert [path.name for path in (tmp_path / "home").glob("0*")] == []

@@ -169,7 +169,7 @@ def test_nonsense_is_fatal(session: Session, nonsense: bytes, brief: str) -> Non
     assert message is not None
     assert message["error"]["brief"] == brief
     exchange.close()
-    assert exchange.process.returncode == 1
+    assert exchange.process.returncode == 3
 
 
 def test_an_unknown_kind_and_a_fault_inside_are_told(session: Session, root: Path) -> None:
