@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import random
 import tarfile
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict
 
 FIREWALL = "firewalld.service"
 SELINUX_FILE, SELINUX = "/etc/selinux/config", "permissive"
@@ -30,6 +29,10 @@ UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 TEMPLATES = Path(__file__).parent / "roles" / "bench" / "templates"
 VALUES = {"mirror": "https://mirror.example", "level": "info", "size": "10m"}
 FILES, FILE_SIZE = 40, 50 << 10
+WORDS = (
+    *("FIREWALL", "SELINUX_FILE", "SELINUX", "REPOSITORY_FILE", "PACKAGES", "SYSCTL_FILE", "DIRECTORY", "CONFIGURATION"),
+    *("ARCHIVE", "UNIT", "UNIT_FILE"),
+)
 
 # Takes away what the job brought, at the lowest cost: between two first runs, and never timed.
 RESET = f"""
@@ -88,7 +91,9 @@ def rendered() -> Dict[str, str]:
     return {name: environment.get_template(f"{name}.j2").render(VALUES) for name in ("daemon.json", "bench.service")}
 
 
-def as_json() -> str:
-    """The job for the contenders of another environment."""
-    names = {name.lower(): value for name, value in globals().items() if name.isupper() and isinstance(value, (str, dict, tuple))}
-    return json.dumps({**names, "templates": str(TEMPLATES), "repository_text": repository(), "sysctl_text": sysctls()})
+def words() -> Dict[str, Any]:
+    """The job for contenders of other environments and languages: its names, values and texts."""
+    names = {name.lower(): value for name, value in globals().items() if name in WORDS}
+    texts = dict(zip(("configuration_text", "unit_text"), rendered().values()))
+    texts.update(repository_text=repository(), sysctl_text=sysctls())
+    return {**names, **VALUES, **texts, "values": VALUES, "templates": str(TEMPLATES)}
