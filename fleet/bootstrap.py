@@ -64,7 +64,7 @@ def packed() -> Program:
             modules[name] = path.read_text("utf-8")
     loader = modules[""] = (SOURCES / "loader.py").read_text("utf-8")
     text = f"{loader}\nSOURCES.update({modules!r})\n"
-    data = zlib.compress(text.encode("utf-8"), 9)
+    data = zlib.compress(text.encode("utf-8"), 6)
     return Program(data, hashlib.sha256(data).hexdigest())
 
 

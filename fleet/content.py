@@ -9,7 +9,7 @@ from typing import IO, Iterator, Protocol, Union
 
 from fleet.secret import Secret
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16  # what each of many hosts has in hand of a content at a time
 
 
 class Stored(Protocol):
@@ -53,7 +53,7 @@ class Content:
         return cls(digest.hexdigest(), size, path)
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes, in pieces of at most one MiB."""
+        """The bytes, in pieces of at most 64 KiB."""
         if isinstance(self.source, bytes):
             for start in range(0, len(self.source), CHUNK):
                 yield self.source[start : start + CHUNK]

@@ -6,7 +6,7 @@ import fcntl
 import os
 import threading
 from pathlib import Path
-from typing import List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 import paramiko
 from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
@@ -15,6 +15,7 @@ from fleet.errors import UnreachableError
 from fleet.transport.policies import ACCEPT_NEW
 
 USER_FILE = Path("~/.ssh/known_hosts")
+HASHED = "|1|"
 SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
 
 
@@ -25,7 +26,9 @@ class KnownHosts:
         self.files = [file.expanduser() for file in files]
         self.policy = policy
         self._lock = threading.Lock()
-        self._keys = paramiko.HostKeys()
+        # By name, for thousands of hosts; names that are hashed have to be tried one after the other.
+        self._plain: Dict[str, Dict[str, paramiko.PKey]] = {}
+        self._hashed = paramiko.HostKeys()
         self._revoked: Set[str] = set()
         for file in self.files:
             if file.exists():
@@ -41,8 +44,20 @@ class KnownHosts:
             entry = HostKeyEntry.from_line(line.strip(), number) if line.strip() and line[0] != "#" else None
             if entry is not None and entry.key is not None:
                 for name in entry.hostnames or ():
-                    if entry.key.get_name() not in (self._keys.lookup(name) or ()):
-                        self._keys.add(name, entry.key.get_name(), entry.key)
+                    if entry.key.get_name() not in self._find(name):
+                        self._add(name, entry.key)
+
+    def _find(self, name: str) -> Dict[str, paramiko.PKey]:
+        found = dict(self._plain.get(name, ()))
+        for kind, key in dict(self._hashed.lookup(name) or ()).items():
+            found.setdefault(kind, key)
+        return found
+
+    def _add(self, name: str, key: paramiko.PKey) -> None:
+        if name.startswith(HASHED):
+            self._hashed.add(name, key.get_name(), key)
+        else:
+            self._plain.setdefault(name, {})[key.get_name()] = key
 
     @classmethod
     def of(cls, file: Optional[Path], policy: str) -> KnownHosts:
@@ -65,8 +80,8 @@ class KnownHosts:
     def of_host(self, name: str) -> List[Tuple[str, paramiko.PKey]]:
         """The known keys of a host as (type, key); `name` is `[address]:port` where the port is not 22."""
         with self._lock:
-            found = self._keys.lookup(name)
-        return [] if found is None else [(kind, found[kind]) for kind in found if not self.is_revoked(found[kind])]
+            found = self._find(name)
+        return [(kind, key) for kind, key in found.items() if not self.is_revoked(key)]
 
     def is_revoked(self, key: paramiko.PKey) -> bool:
         """Whether a file says that this key is never to be trusted again."""
@@ -80,8 +95,8 @@ class KnownHosts:
             UnreachableError: the key cannot be written down.
         """
         with self._lock:
-            found = self._keys.lookup(name)
-            if found is not None:
+            found = self._find(name)
+            if found:
                 accepted = next(iter(found.values()))
                 if accepted != key:
                     raise paramiko.BadHostKeyException(name, key, accepted)
@@ -93,7 +108,7 @@ class KnownHosts:
                     f"the host key of {name} cannot be written to {self.files[0]}: {error.strerror}",
                     resolution="name a file of yours with known_hosts in the inventory",
                 ) from error
-            self._keys.add(name, key.get_name(), key)
+            self._add(name, key)
 
 
 def append(file: Path, line: bytes) -> None:

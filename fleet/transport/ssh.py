@@ -62,8 +62,12 @@ class SshChannel:
         self._poll.register(channel.fileno(), select.POLLIN)
 
     def send(self, data: bytes) -> None:
+        rest = memoryview(data)
         try:
-            self._channel.sendall(data)
+            while rest:
+                # A piece at a time: paramiko copies all that is left with every packet.
+                self._channel.sendall(bytes(rest[:SIZE]))
+                rest = rest[SIZE:]
         except (OSError, EOFError) as error:
             raise self._lost(error) from error
 
@@ -118,6 +122,7 @@ class SshTransport:
         self._wait = wait
         self._dialled = dialled
         self._send_ahead = True
+        self._used = False
         self._connection = self._new_connection()
         self.user: str = self._connection.user
 
@@ -167,7 +172,9 @@ class SshTransport:
         )
 
     def _connect(self, command: str) -> None:
-        self._connection = self._new_connection()
+        if self._used:
+            self._connection = self._new_connection()
+        self._used = True
         for hop in self._hops():
             hop.connect_kwargs["key_filename"] = self._keys(hop)
             self._check_keys(hop)

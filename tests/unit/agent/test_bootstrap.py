@@ -180,7 +180,7 @@ def test_the_vault_of_el7_is_written_as_meant(tmp_path: Path) -> None:
 def applied(tmp_path: Path) -> List[Path]:
     """A run that changes nothing, and what it left of the agent."""
     exchange, _ = start(tmp_path)
-    desired = {"who": "me", "run": "r", "lock_timeout": 1, "diff": False, "resources": [], "probes": []}
+    desired = {"who": "me", "run": "r", "lock_timeout": 1, "diff": False, "resources": [], "probes": [], "secrets": []}
     exchange.send({"type": "desired", "mode": "apply", **desired})
     while exchange.receive() is not None:
         pass
