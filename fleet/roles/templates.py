@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+def prepare() -> None:
+    """Imports Jinja2, before the first template is wanted."""
+    import jinja2  # noqa: F401
+
+
 @functools.cache
 def environment(directory: Path) -> Environment:
     """The templates of one role, compiled once for all hosts."""

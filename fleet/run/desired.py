@@ -10,7 +10,7 @@ from fleet.errors import FleetError, HostError
 from fleet.exchange.opening import PythonMissing
 from fleet.facts import Facts
 from fleet.inventory.model import Host
-from fleet.roles import defaults
+from fleet.roles import defaults, templates
 from fleet.roles.compile import Compiler, Wire
 from fleet.roles.loader import Role
 from fleet.run.job import Job
@@ -18,6 +18,12 @@ from fleet.saved.host import Desired, with_secrets
 from fleet.variables import Variables
 
 T = TypeVar("T")
+
+
+def prepare(job: Job) -> None:
+    """Has at hand what the roles' templates take, which is slow to import."""
+    if any(role.templates.is_dir() for role in job.roles):
+        templates.prepare()
 
 
 def read_facts(raw: Mapping[str, Any]) -> Facts:

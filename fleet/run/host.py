@@ -106,6 +106,7 @@ class HostRun:
     def _open(self, transport: Transport, started: bootstrap.Bootstrap, deadline: float) -> None:
         channel = transport.open(started.command)
         try:
+            desired.prepare(self._job)  # while the agent starts there is time for it
             # While it waits for another run's lock, the agent says nothing.
             password, silence = self._become_password(), self._job.silence + self._job.lock_timeout
             self._converse(Session(channel, started, password, deadline, silence, self._stopping.is_set))
