@@ -40,7 +40,10 @@ from fleet.resources import File
 def resources(facts, variables):
     return [File(f"/etc/simulated/{number}", Content.of(b"%d " % number * 500)) for number in range(20)]
 """
-UNSHARED = "systemctl stop firewalld && mkdir -p /etc/simulated && chmod 755 /usr/local/sbin/scratch && ip route replace local {net}.0.0/16 dev lo"
+PREPARED = (
+    "systemctl stop firewalld && mkdir -p /etc/simulated && chmod 755 /usr/local/sbin/scratch && "
+    "ip route replace local {net}.0.0/16 dev lo"
+)
 SSHD = "systemd-run -q --unit=simulated /usr/sbin/sshd -D -p {port} -o UsePAM=no -o ForceCommand=/usr/local/sbin/scratch"
 
 
@@ -54,7 +57,7 @@ def simulate(lab: Lab) -> str:
     """Makes the lab's first host answer at every address; the way to it."""
     (status,) = lab.up(1)
     lab.exec(status.name, ["tee", "/usr/local/sbin/scratch"], stdin=SCRATCH)
-    for command in (UNSHARED.format(net=SUBNET), SSHD.format(port=PORT)):
+    for command in (PREPARED.format(net=SUBNET), SSHD.format(port=PORT)):
         done = lab.exec(status.name, ["sh", "-c", command])
         assert done.returncode == 0, done.stderr
     number = machine.number(lab.directory)
