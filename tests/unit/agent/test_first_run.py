@@ -9,6 +9,8 @@ import pytest
 
 from fleet.agent import traceless
 from fleet.agent.errors import AgentError
+from fleet.agent.forecast import ABSENT, Forecast
+from fleet.agent.kinds import sysctl
 from fleet.resources import Directory, File, Group, JsonFile, Link, Package, Resource, Unit, User
 from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import FakeHost
@@ -50,6 +52,15 @@ def test_what_will_not_be_there_is_told(session: Session, root: Path, rows: Rows
     resources = [wire(resource) for resource in rows(str(root))]
     errors = session.check(resources)["errors"]
     assert [error["id"] for error in errors] == [resources[-1]["id"]]
+
+
+def test_a_file_that_would_override_a_parameter_and_goes_before_is_no_hindrance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sysctl, "_later", lambda _: [("/etc/sysctl.d/zz.conf", "net.ipv4.ip_forward", "0")])
+    forecast = Forecast()
+    with pytest.raises(AgentError, match="another file sets other values"):
+        sysctl._refuse_overridden({"net.ipv4.ip_forward": "1"}, "own", forecast)
+    forecast.paths["/etc/sysctl.d/zz.conf"] = ABSENT
+    sysctl._refuse_overridden({"net.ipv4.ip_forward": "1"}, "own", forecast)
 
 
 def test_a_dry_run_keeps_cache_logs_and_history_to_itself(session: Session, host: FakeHost) -> None:
