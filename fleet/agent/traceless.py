@@ -30,6 +30,7 @@ def dry_run(tool: str, cached: bool) -> "Iterator[Tuple[List[str], Dict[str, str
     Raises:
         AgentError: memory has no room for it.
     """
+    scratch.sweep()  # what a killed run left takes memory
     with scratch.folder() as folder:
         for name in ("cache", "db", "lib", "log"):
             os.mkdir(os.path.join(folder, name))
