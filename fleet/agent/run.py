@@ -6,7 +6,7 @@ import time
 from fleet.agent import atomic, plan, probes, scratch
 from fleet.agent.change import Change
 from fleet.agent.contents import Contents
-from fleet.agent.errors import AgentError, ControlGone, from_os
+from fleet.agent.errors import AgentError, ControlGone, Left, from_os
 from fleet.agent.frames import JSON, Channel, decode
 from fleet.agent.host import Host
 from fleet.agent.journal import Journal
@@ -39,6 +39,9 @@ class Run:
         self._journal = Journal(state, self.resources)
         looking = self._mode != "apply"
         self._host = Host(state, self._contents, self._journal, desired["run"], self.resources, facts, looking, undo)
+        if undo.get("what") == "restore" and not self.resources:
+            sought = undo["path"] or "run {}".format(undo["run"] or undo["since"])
+            self._host.leaves(sought, Left("this host keeps no copy that this means", over=True))
         self._record: "Dict[str, Any]" = {"run": desired["run"], "who": desired["who"], "begun": time.time(), "results": []}
         self._counts = {"changed": 0, "failed": 0, "skipped": 0}
         self.stop = False
@@ -126,7 +129,7 @@ class Run:
                 failed = not self._apply_one(resource, planned)
 
     def _prune(self) -> None:
-        if not self._deprovision and os.path.isdir(self._state.path("backup")):
+        if not self._deprovision and os.path.exists(self._state.path("ledger.jsonl")):
             from fleet.agent.prune import prune
 
             prune(self._state, self._host.ledger)

@@ -76,6 +76,11 @@ def test_what_comes_back(session: Session, path: Path, request_: Dict[str, str],
     assert path.stat().st_mode & 0o777 == (0o600 if text == "0\n" else 0o644)
 
 
+def test_what_is_not_kept_is_told(session: Session, path: Path) -> None:
+    (left,) = restore(session, path="/no/such").one("done")["left"]
+    assert (left["id"], left["why"]) == ("/no/such", "this host keeps no copy that this means")
+
+
 def test_a_restore_can_be_restored(session: Session, path: Path) -> None:
     restore(session, since="1-a")
     restore(session, run="2-restore", name="3-restore")
