@@ -290,3 +290,24 @@ def test_a_group_in_use_is_refused_and_its_processes_live(oci: Runtime) -> None:
         assert process.poll() is None
         process.kill()
     manager.delete()
+
+
+def test_a_user_namespace_that_may_write_its_view_has_the_tree_and_not_the_limits(oci: Runtime) -> None:
+    """Version 1 gives nothing away: whoever owned a group there could lift its limits."""
+    attempt = "mkdir inner && echo made && echo 0 > inner/cgroup.procs && echo moved; (echo 500 > pids.max) || echo refused"
+    script = f"(cd /sys/fs/cgroup/pids || cd /sys/fs/cgroup; {attempt}) 2>/dev/null"
+    bundle = oci.box.path / "skiff-a"
+    shutil.copytree(oci.box.rootfs, bundle / "rootfs", symlinks=True)
+    subprocess.run(["chown", "-hR", "100000:100000", bundle / "rootfs"], check=True)
+    spec = oci.box.spec("sh", "-c", script)
+    spec["linux"]["namespaces"].append({"type": "user"})
+    for name in ("uidMappings", "gidMappings"):
+        spec["linux"][name] = [{"containerID": 0, "hostID": 100_000, "size": 65536}]
+    spec["linux"]["resources"]["pids"] = {"limit": 50}
+    spec["linux"]["cgroupsPath"] = oci.path()
+    for mount in spec["mounts"]:
+        if mount["type"] == "cgroup":
+            mount["options"].remove("ro")
+    (bundle / "config.json").write_text(json.dumps(spec))
+    said = oci("run", "--bundle", str(bundle), "a").stdout
+    assert said == ("made\nmoved\nrefused\n" if open_manager("/x").version == 2 else "refused\n")

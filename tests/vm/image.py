@@ -30,6 +30,7 @@ BASE_PACKAGES = (
 )
 SELINUX_PACKAGES = ("selinux-policy-default", "policycoreutils", "selinux-utils")
 CGROUP2 = Recipe(packages=("runc",), arguments=("systemd.unified_cgroup_hierarchy=1",))
+SELINUX = Recipe(arguments=("security=selinux", "selinux=1", "enforcing=1"), selinux=True)
 
 MASKED_UNITS = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service"),
@@ -84,19 +85,14 @@ def _build(aside: Path, fd: int, wanted: Recipe) -> None:
         mask.unlink(missing_ok=True)
         mask.symlink_to("/dev/null")
     command.run(["systemctl", f"--root={tree}", "enable", "--quiet", "systemd-networkd.service", "ssh.service"])
-    (tree / "etc/systemd/system/network-online.target.wants").mkdir(exist_ok=True)
-    shutil.rmtree(tree / "etc/systemd/system/network-online.target.wants")
     _make_keys(aside, tree)
     for name in ("vmlinuz", "initrd.img"):
-        shutil.copy((tree / name).resolve() if (tree / name).exists() else _newest(tree, name), aside / name)
+        [found] = (tree / "boot").glob(f"{name}-*")
+        shutil.copy(found, aside / name)
     if wanted.selinux:
         _label(tree)
     command.run(["mke2fs", "-q", "-t", "ext4", "-d", str(tree), str(aside / "disk.img"), DISK_BYTES])
     cache.remove_tree(tree)
-
-
-def _newest(tree: Path, name: str) -> Path:
-    return max((tree / "boot").glob(f"{name}-*"))
 
 
 def _make_keys(aside: Path, tree: Path) -> None:

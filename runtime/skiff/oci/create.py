@@ -9,7 +9,7 @@ from skiff.errors import InvalidInput
 from skiff.linux import namespaces as ns
 from skiff.linux import scheduling
 from skiff.linux.capabilities import NUMBERS
-from skiff.oci import attendance, hooks, labels, namespaces, rootfs, seccomp, status, trees
+from skiff.oci import attendance, delegation, hooks, labels, namespaces, rootfs, seccomp, status, trees
 from skiff.oci.attendance import Attendance
 from skiff.oci.init import Init, InitPlan
 from skiff.oci.listener import Listener
@@ -68,6 +68,9 @@ def create(spec: Spec, bundle: str, around: Surroundings, channels: Channels) ->
         channels.close()
         raise
     try:
+        given_to = delegation.owner(spec)
+        if given_to is not None:
+            cgroup.delegate(given_to)
         plan = _plan(spec, bundle, around)
         attending = _attendance(spec, plan, channels, hook_state(spec, around.identity, bundle))
         attending.begin(lambda: Init(plan, channels.write, channels.inner))
