@@ -385,3 +385,23 @@ def test_nothing_of_it_can_be_written_by_others(real: CgroupManager) -> None:
     real.create({})
     assert not directories(real)[0].stat().st_mode & stat.S_IWOTH
     real.entered()
+
+
+def test_what_cannot_be_frozen_is_hunted(real: CgroupManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no freezer, and no cgroup.kill: until nothing forks any more."""
+    if real.version == 2:
+        monkeypatch.setattr(os.path, "exists", lambda path: not path.endswith("cgroup.kill") and os.access(path, os.F_OK))
+
+    def refuse(*_: object) -> None:
+        raise Unsupported("no freezer")
+
+    group = getattr(real, "_group", real)
+    monkeypatch.setattr(group, "freeze", refuse)
+    group.create({})
+    process = inside(group, "echo; while :; do sh -c 'sleep 0.02 & sleep 0.02' & sleep 0.01; done")
+    assert process.stdout is not None
+    process.stdout.readline()
+    group.kill(signal.SIGKILL)
+    process.wait(10)
+    process.communicate(timeout=10)
+    assert group.pids() == []

@@ -22,7 +22,8 @@ class Machine:
         self._image = image
         self.console = directory / "console.log"
         self.port = free_port()
-        self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=self.console.open("ab"), stderr=-2)
+        with self.console.open("wb") as console:
+            self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
 
     def _command(self) -> list[str]:
         image = self._image
@@ -49,11 +50,17 @@ class Machine:
     def await_login(self) -> None:
         """Until root can log in and systemd has come to rest."""
         deadline = time.monotonic() + BOOT_SECONDS
-        while self.run("true", timeout=60).returncode != 0:
+        while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the machine did not come up:\n{self.console.read_text(errors='replace')[-4000:]}")
             time.sleep(1)
         self.run("systemctl is-system-running --wait")
+
+    def _answers(self) -> bool:
+        try:
+            return self.run("true", timeout=120).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False  # it is slow while it boots
 
     def run(self, command: str, stdin: bytes = b"", timeout: float = 300.0) -> subprocess.CompletedProcess[bytes]:
         """A shell command as root; its status is 255 where there was no connection."""

@@ -126,7 +126,10 @@ class Bus:
     def _exactly(self, size: int) -> bytes:
         found = b""
         while len(found) < size:
-            data = self._sock.recv(size - len(found))
+            try:
+                data = self._sock.recv(size - len(found))
+            except socket.timeout:
+                raise SkiffError(f"the system's message bus has said nothing for {TIMEOUT:.0f} s: is systemd busy?") from None
             if not data:
                 raise SkiffError("the system's message bus closed the connection")
             found += data

@@ -8,6 +8,7 @@ import os
 import time
 
 from skiff.errors import Conflict, InvalidInput, SkiffError
+from skiff.linux import signals
 from skiff.linux.libc import failure
 
 TYPE_CHECKING = False
@@ -130,6 +131,15 @@ def signal_all(directory: str, signal: int) -> None:
     for pid in pids(directory):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal)
+
+
+def signal_in_motion(directory: str, signal: int) -> None:
+    """A signal to every process of a directory that cannot be stopped meanwhile: what forks is hunted until it is gone."""
+    for _ in range(REMOVE_ATTEMPTS):
+        signal_all(directory, signal)
+        if signal != signals.SIGKILL or not pids(directory):
+            return
+        time.sleep(PAUSE)
 
 
 def check_path(path: str) -> str:

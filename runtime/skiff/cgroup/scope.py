@@ -15,6 +15,7 @@ from skiff.linux import processes, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from skiff.cgroup.hierarchy import View
@@ -202,7 +203,7 @@ class Holder:
 
 
 @contextlib.contextmanager
-def _manager() -> Any:
+def _manager() -> Iterator[Bus]:
     """A connection to the bus on which systemd tells of the jobs that it has done."""
     if not os.path.isdir("/run/systemd/system"):
         raise Unsupported("systemd does not run here: leave --systemd-cgroup out")

@@ -146,13 +146,10 @@ class V1:
         directory = self._tasks()
         if not files.pids(directory):
             return
-        if "freezer" not in self._layout.controllers:
-            files.signal_all(directory, signal)
-            return
         try:
             self.freeze(True)
         except Unsupported:
-            files.signal_all(directory, signal)
+            files.signal_in_motion(directory, signal)
             return
         try:
             files.signal_all(directory, signal)

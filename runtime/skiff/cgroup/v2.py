@@ -150,7 +150,11 @@ class V2:
             return
         if not files.pids(self._directory):
             return
-        self.freeze(True)
+        try:
+            self.freeze(True)
+        except Unsupported:
+            files.signal_in_motion(self._directory, signal)
+            return
         try:
             files.signal_all(self._directory, signal)
         finally:
