@@ -24,6 +24,7 @@ from typing import IO, Any, Dict, Iterable, List, Mapping, NoReturn
 from fleet.content import CHUNK, Content
 from fleet.errors import FleetError, UsageError
 from fleet.saved.host import KeptHost, SavedHost
+from fleet.saved.seal import elsewhere
 
 FORMAT = 1
 KIND = "skiff plan"
@@ -58,6 +59,9 @@ class SavedPlan:
     path: Path
     stamp: int
     manifest: Mapping[str, Any]
+
+    def __reduce__(self) -> NoReturn:
+        raise elsewhere()
 
     @property
     def hosts(self) -> List[str]:

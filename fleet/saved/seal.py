@@ -16,7 +16,7 @@ import secrets
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, NoReturn, Optional
 
 from fleet import state
 from fleet.errors import UsageError
@@ -38,6 +38,9 @@ class Key:
     def __repr__(self) -> str:
         return f"(key {self.name[:8]})"
 
+    def __reduce__(self) -> NoReturn:
+        raise elsewhere()
+
     def seal(self, host: str, wire: Wire) -> str:
         """The keyed digest of a resource's secret fields; another one for each host and resource."""
         found = {field: wire[field] for field in FIELDS if field in wire}
@@ -45,6 +48,14 @@ class Key:
 
     def _digest(self, purpose: str, text: str) -> str:
         return hmac.new(self._key, f"{len(purpose)}:{purpose}{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def elsewhere() -> UsageError:
+    """Why neither a key nor a saved plan goes to another process, which may be another machine's."""
+    return UsageError(
+        "--engine: plans are kept, and carried out, by this machine alone: their key and their file are here",
+        resolution="leave --engine out",
+    )
 
 
 def is_secret(wire: Wire) -> bool:

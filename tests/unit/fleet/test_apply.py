@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence
 
 import pytest
 
 from fleet.content import Content
+from fleet.errors import UsageError
 from fleet.events import HostOutcome
 from fleet.inventory.model import Host
 from fleet.resources import File
@@ -66,6 +68,12 @@ def test_the_plan_is_sent_with_what_is_expected_and_the_secret_of_now(tmp_path: 
     assert (sent[0]["mode"], sent[0]["expect"]) == ("apply", {"file:/a": "f1"})
     assert [wire["id"] for wire in sent[0]["resources"]] == ["file:/a", "file:/s"]
     assert sent[0]["resources"][1]["content"]["sha256"] == Content.of(b"hunter2").sha256
+
+
+@pytest.mark.parametrize("name", ["key", "saved"])
+def test_neither_a_key_nor_a_plan_goes_to_another_process(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="leave --engine out"):
+        pickle.dumps({"job": getattr(applying(tmp_path), name)})
 
 
 def refused(given: Job, **greeting: Any) -> HostOutcome:
