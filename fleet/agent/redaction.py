@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterable, Iterator
 
 HIDDEN = "(secret)"
+PLAIN = 8  # plain characters in a row that give a secret away, if they are half of it
 SHORTEST = 4  # a shorter text is no secret, and would be found everywhere
 # What a message is understood by. None of these can hold a secret: it would have been refused.
 STRUCTURE = {"type", "id", "role", "name", "action", "status", "sha256"}
@@ -39,10 +41,13 @@ class Redaction:
 
 
 def _forms(text: str) -> "Iterator[str]":
-    """A secret as it is, its lines, and how JSON, repr, base64 and URLs write them."""
+    """A secret as it is, its lines, its plain part, and how JSON, repr, base64, hexadecimal and URLs write them."""
     from urllib.parse import quote, quote_plus
 
-    for part in {text, text.strip(), *(line.strip() for line in text.splitlines())}:
+    # Whatever a program escapes (for a shell, XML, INI), it leaves the plain characters as they are.
+    plain = max(re.findall("[A-Za-z0-9_-]+", text), key=len, default="")
+    telling = [plain] if len(plain) >= max(PLAIN, len(text) / 2) else []
+    for part in {text, text.strip(), *(line.strip() for line in text.splitlines()), *telling}:
         if len(part) < SHORTEST:
             continue
         data = part.encode("utf-8", "surrogateescape")

@@ -52,6 +52,26 @@ def test_the_longer_of_two_goes_first() -> None:
     assert Redaction(["hunter", "hunter2-and-more"])("hunter2-and-more") == "(secret)"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"a='pa'\''ss-plain-part'\''",
+        "<x>&apos;ss-plain-part&amp;</x>",
+        base64.b64encode(b"\\'ss-plain-part\\x26").decode(),
+        json.dumps(json.dumps("'ss-plain-part&")),
+    ],
+)
+def test_the_plain_part_is_found_however_the_rest_is_escaped(text: str) -> None:
+    hidden = Redaction(["'ss-plain-part&"])(text)
+    assert "(secret)" in hidden
+    assert "plain" not in hidden
+    assert base64.b64encode(b"plain-p").decode()[:8] not in hidden
+
+
+def test_a_small_part_gives_nothing_away() -> None:
+    assert Redaction(["https://registry/a?b=c&d=e&f=g"])("registry-mirrors") == "registry-mirrors"
+
+
 def test_what_is_no_secret_is_left_alone() -> None:
     assert Redaction(["on"])("on and on") == "on and on"
 
