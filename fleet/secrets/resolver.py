@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from typing import Any, Callable, Dict, List, Optional, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
 
 from fleet.errors import UsageError
 from fleet.secret import Reference, Secret
@@ -22,6 +22,10 @@ class Resolver:
         self._fetching: Dict[Reference, threading.Lock] = {}
         self._fetched: Dict[Reference, Fetched] = {}
         self._identities: Optional[List[Any]] = None
+
+    def __reduce__(self) -> Tuple[Type[Resolver], Tuple[()]]:
+        # In another process secrets are fetched anew: none travels with a job.
+        return Resolver, ()
 
     def __call__(self, reference: Reference) -> Secret:
         """The secret.

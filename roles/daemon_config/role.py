@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from fleet.facts import Facts
 from fleet.resources import Directory, JsonFile, Resource
+from fleet.secret import holds_secret
 from fleet.variables import Variables
 
 FILE = "/etc/skiff/daemon.json"
@@ -69,9 +70,11 @@ def normalised(mirror: str) -> str:
 def resources(facts: Facts, variables: Variables) -> List[Resource]:
     """The file, and the directory that it lies in."""
     values, remove = options(variables)
+    # A proxy's address may have a password in it.
+    mode = "0600" if holds_secret(values) else "0644"
     return [
         Directory("/etc/skiff"),
-        JsonFile(FILE, values, remove, RELOADABLE, validate=(SKIFFD, "--validate", "--config-file", "{}")),
+        JsonFile(FILE, values, remove, RELOADABLE, mode, validate=(SKIFFD, "--validate", "--config-file", "{}")),
     ]
 
 

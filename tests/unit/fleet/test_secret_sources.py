@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -204,6 +205,15 @@ def test_a_command_that_gives_none(argv: str, message: str, capfd: pytest.Captur
         Resolver()(given(f"{{secret: {{command: {argv}}}}}"))
     assert caught.value.brief == f"group_vars/all.yml:1: x: {message}"
     assert CANARY not in str(caught.value) + "".join(capfd.readouterr())
+
+
+def test_no_secret_travels_with_it_to_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIVEN", CANARY)
+    resolver = Resolver()
+    resolver(given("{secret: {env: GIVEN}}"))
+    packed = pickle.dumps(resolver)
+    assert CANARY.encode() not in packed
+    assert pickle.loads(packed)(given("{secret: {env: GIVEN}}")) == Secret(CANARY)
 
 
 def test_each_is_fetched_once_a_run_however_many_hosts_want_it(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from typing import Any, Dict, List
 
 import pytest
 
-from fleet.resources import Archive, Command, File, Handler, Link, Module, Package, Selinux, Sysctl, Template, Unit
+from fleet.resources import Archive, Command, File, Handler, JsonFile, Link, Module, Package, Selinux, Sysctl, Template, Unit
 from fleet.roles.loader import BUILT_IN
 from fleet.roles.templates import render
+from fleet.secret import Secret
+from roles.daemon_config import role as daemon_config
 from roles.firewall import role as firewall
 from roles.kernel import role as kernel
 from roles.packages import role as packages
@@ -143,6 +145,13 @@ def test_release_10_has_a_key_of_another_name() -> None:
         assert isinstance(first, Template)
         keys.append(first.variables["key"])
     assert keys == [f"file:///etc/pki/rpm-gpg/RPM-GPG-KEY-centosofficial{suffix}" for suffix in ("", "-SHA256")]
+
+
+@pytest.mark.parametrize(("proxy", "mode"), [("http://proxy", "0644"), (Secret("http://user:password@proxy"), "0600")])
+def test_a_daemon_json_with_a_secret_in_it_is_root_s_alone(proxy: object, mode: str) -> None:
+    file = daemon_config.resources(facts(), variables(daemon_options={"proxies": {"http-proxy": proxy}}))[1]
+    assert isinstance(file, JsonFile)
+    assert file.mode == mode
 
 
 def test_no_role_removes_a_file_of_somebody_else() -> None:
