@@ -29,6 +29,12 @@ def test_a_scope_needs_the_systemd_driver() -> None:
         place.choose("a:b:c", "c1", systemd=False)
 
 
+@pytest.mark.parametrize("asked", ["/web/a", "web", "a:b", "/a:b:c", "a:b:c:d"])
+def test_the_systemd_driver_needs_a_scope(asked: str) -> None:
+    with pytest.raises(InvalidInput, match=r'^expected cgroupsPath to be of format "slice:prefix:name" for systemd cgroups'):
+        place.choose(asked, "c1", systemd=True)
+
+
 @pytest.mark.parametrize("path", ["/", "/a/../..", "/../a", "a", "/a\0b"])
 def test_a_path_that_leads_out_is_refused(path: str) -> None:
     with pytest.raises(InvalidInput, match="it must begin with /, name a group, and have no"):
