@@ -37,7 +37,10 @@ def prune(state: State, ledger: Ledger, most: int = MOST_RUNS, oldest: float = O
     if len(left) != len(lines) or any(one not in lines for one in left):
         ledger.rewrite(left)  # place by place, and so still in the order of the first touch
     named = {one["before"]["copy"] for one in left if isinstance(one["before"], dict) and one["before"].get("copy")}
-    _sweep(state.path("backup"), named)
+    begun = min((line["run"] for line in lines if "run" in line), default="")
+    for run in os.listdir(state.path("backup")) if os.path.isdir(state.path("backup")) else ():
+        if begun and run >= begun:  # what was kept before there was a ledger is nobody's to judge
+            _sweep(state.path("backup", run), named)
 
 
 def _recent(ledger: Ledger, most: int, since: float) -> "Set[str]":

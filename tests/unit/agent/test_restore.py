@@ -153,6 +153,17 @@ def test_a_restore_that_was_cut_still_restarts(session: Session, host: FakeHost,
     assert ["systemctl", "restart", "d.service"] in host.calls()
 
 
+@pytest.mark.parametrize("at", [2, 5, 8, 11, 14])
+def test_killed_anywhere_the_next_restore_ends_it(session: Session, path: Path, at: int) -> None:
+    session.trap = at
+    restore(session, since="1-a")
+    session.trap = None
+    assert path.read_text() in ("0\n", "c\n")
+    restore(session, since="1-a", name="3-restore")
+    assert path.read_text() == "0\n"
+    assert sorted(os.listdir(path.parent)) == ["x"]
+
+
 def test_old_copies_go_and_the_original_never(session: Session, path: Path) -> None:
     for number in range(5):
         write(session, f"5-{number}", path, f"later {number}\n")
@@ -167,8 +178,10 @@ def test_old_copies_go_and_the_original_never(session: Session, path: Path) -> N
 
 
 def test_copies_that_no_entry_names_go(session: Session, path: Path) -> None:
-    (session.home / "backup" / "0-stray").mkdir()
-    (session.home / "backup" / "0-stray" / "x").write_text("cut before it was entered\n")
+    for run in ("1-stray", "0-before-there-was-a-ledger"):
+        (session.home / "backup" / run).mkdir()
+        (session.home / "backup" / run / "x").write_text("cut before it was entered\n")
     write(session, "6-a", path, "next\n")
-    assert not (session.home / "backup" / "0-stray").exists()
+    assert not (session.home / "backup" / "1-stray").exists()
+    assert (session.home / "backup" / "0-before-there-was-a-ledger" / "x").exists()
     assert len(copies(session)) == 4
