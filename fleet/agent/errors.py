@@ -47,6 +47,10 @@ def from_os(error: OSError, path: str) -> AgentError:
         )
     if error.errno == errno.EROFS:
         return AgentError("{} is on a read-only file system".format(path), reason, "remount it read-write and run again")
+    if error.errno == errno.EBUSY:
+        return AgentError(
+            "{} is in use, or something is mounted on it".format(path), reason, "see /proc/mounts, unmount it and run again"
+        )
     return AgentError("{}: {}".format(name, reason), "while working on {}".format(path) if name != path else "")
 
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from typing import Collection, Dict, List, Optional, Sequence, Set, Tuple
 
 NEEDED = re.compile(r"^\s*(\S.*?) is needed by (?:\(installed\) )?(\S+)\s*$", re.MULTILINE)
+DAMAGED = re.compile(r"rpmdb open failed|cannot open Packages", re.IGNORECASE)
+REBUILD = "try `rpm --rebuilddb` on the host"
 PATIENCE = 120.0  # seconds: a damaged Berkeley database (EL7) is waited for without end
 
 
@@ -48,6 +50,8 @@ class Installed:
         done = query(["--whatprovides", "--qf", "%{NAME}\n", *self.names], self._looking)
         if done.status == process.MISSING:
             raise done.failure("the package database cannot be read", "this host has no rpm: it is not of the CentOS family")
+        if DAMAGED.search(done.stderr):  # of which rpm goes on to say that it has nothing of all that was asked for
+            raise done.failure("the package database cannot be read", REBUILD)
         missing = set()
         said = done.stdout.splitlines() + done.stderr.splitlines()
         for line in said:
@@ -59,7 +63,7 @@ class Installed:
             else:
                 missing.update(name for name in self.names if (name.startswith("/") and name in words) or name + ":" in words)
         if done.status == process.TIMED_OUT or (done.status not in (0, 1) and len(missing) != done.status):
-            raise done.failure("the package database cannot be read", "try `rpm --rebuilddb` on the host")
+            raise done.failure("the package database cannot be read", REBUILD)
         self._missing = missing
         return missing
 
@@ -68,7 +72,7 @@ def everything() -> "Dict[str, int]":
     """Every installed package, and when it was installed, in seconds since 1970."""
     done = process.run(["rpm", "-qa", "--qf", "%{NAME} %{INSTALLTIME}\n"], PATIENCE)
     if done.status != 0:
-        raise done.failure("the package database cannot be read", "try `rpm --rebuilddb` on the host")
+        raise done.failure("the package database cannot be read", REBUILD)
     rows = [line.split() for line in done.stdout.splitlines()]
     return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
 

@@ -79,7 +79,7 @@ def restarted(moment: str, at: Moment) -> Fault:
 
 def small(name: str, path: str, options: str, told: str) -> Fault:
     """A directory lies on a file system that is too small."""
-    mount = f"mkdir -p {path}; mount -t tmpfs -o mode=0700,{options} tmpfs {path}"
+    mount = f"mkdir -p -m 0700 {path}; mount -t tmpfs -o mode=0700,{options} tmpfs {path}"
     return Fault(name, BEFORE, shell(mount), told, shell(f"umount {path}"))
 
 
@@ -155,7 +155,7 @@ FAULTS = (
     Fault("a broken JSON file", BEFORE, shell(f"mkdir -p {OWN}; printf '{{' > {OWN}/settings.json"), f"{OWN}/settings.json",
           shell(f"rm {OWN}/settings.json")),
     Fault("a file that is a mount point", BEFORE, shell(f"mkdir -p {OWN}; echo x > {OWN}/b; mount --bind /etc/hostname {OWN}/b"),
-          f"{OWN}/b: Device or resource busy", shell(f"umount {OWN}/b")),
+          f"{OWN}/b is in use, or something is mounted on it", shell(f"umount {OWN}/b")),
     # What the agent keeps.
     Fault("the agent's home is open to all", BEFORE, shell(f"mkdir -p {AGENT_HOME}; chmod 0777 {AGENT_HOME}"),
           f"{AGENT_HOME} can be changed by others", shell(f"rm -r {AGENT_HOME}")),
