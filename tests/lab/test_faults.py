@@ -56,7 +56,13 @@ def struck(suite: Suite, fault: Fault) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(argv, process.returncode, said, "")
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name.replace(" ", "-") for fault in FAULTS])
+CASES = [
+    pytest.param(fault, id=fault.name.replace(" ", "-"), marks=() if fault.name in faults.OFTEN else pytest.mark.long)
+    for fault in FAULTS
+]
+
+
+@pytest.mark.parametrize("fault", CASES)
 def test_a_fault_is_named_and_the_next_run_converges(suite: Suite, lab: Lab, fault: Fault) -> None:
     try:
         done = struck(suite, fault)
