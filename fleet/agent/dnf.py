@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PATIENCE = 300.0
 STEP = 2.0
 LOCKED = re.compile(r"already locked by|Existing lock|currently holding the \w+ lock|transaction lock|\.rpm\.lock")
+APPLICATION = re.compile(r"PID (\d+) is: (\S+)")
 HOLDERS = {"dnf", "dnf-3", "dnf4", "dnf5", "yum", "rpm", "packagekitd", "dnf-automatic", "yum-cron"}
 UNKNOWN = re.compile(r"(?:No match for argument|Unable to find a match|No package) ?:? *(.+?)(?: available\.?)?$", re.MULTILINE)
 ROW = re.compile(r"^ (\S+)\s+(?:x86_64(?:_v\d)?|aarch64|noarch|i[3-6]86)\s+(\S+)\s+\S+\s+[\d.]+ \S+\s*$", re.MULTILINE)
@@ -112,16 +113,24 @@ def _refuse_unknown(done: process.Finished) -> None:
 
 
 def _patiently(argv: "List[str]", log: "Optional[str]" = None, environment: "Optional[Dict[str, str]]" = None) -> process.Finished:
-    """Run the package manager; while another has its lock, try again."""
-    deadline = time.monotonic() + PATIENCE
+    """Run the package manager; while another has its lock, say so once on stderr, and try again."""
+    deadline, told = time.monotonic() + PATIENCE, False
     while True:
         done = process.run([argv[0], "--setopt=exit_on_lock=1", *argv[1:]], log=log, environment=environment)
         if done.status == 0 or not LOCKED.search(done.stdout + done.stderr):
             return done
+        busy = "another package manager is at work: {}".format(holding() or _named(done))
         if time.monotonic() > deadline:
-            busy = "another package manager is at work: {}".format(holding() or "unknown")
             raise AgentError(busy, done.last_lines(5), "wait for it to end and run again")
+        if not told:
+            os.write(2, "{}; waiting for it\n".format(busy).encode("utf-8", "replace"))
+            told = True
         time.sleep(STEP)
+
+
+def _named(done: process.Finished) -> str:
+    named = APPLICATION.search(done.stdout + done.stderr)
+    return "process {} ({})".format(*named.groups()) if named else "unknown"
 
 
 def holding() -> str:

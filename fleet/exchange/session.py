@@ -5,18 +5,21 @@ All sending and receiving is done by the one thread that iterates; `stopping` is
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
 
 from fleet.bootstrap import Bootstrap, program
 from fleet.content import Content
-from fleet.errors import HostError
+from fleet.errors import FleetError, HostError, UnreachableError
 from fleet.exchange.frames import Decoder, encode, encode_content
 from fleet.exchange.opening import Frames, Opening, ProgramNeeded, PythonMissing, Step
-from fleet.transport import END, ERR, Channel
+from fleet.transport import END, ERR, Channel, Received
 
 PROTOCOL = 1
 LOOK = 0.5
+# Seconds that a host may take no byte of what is sent to it.
+STALLED = 120.0
 # Seconds for the login shell and sudo to run the first command: nothing slow is done before it.
 START = 120.0
 
@@ -51,7 +54,7 @@ class Session:
         self._desired = False
         self._installing = False
         if bootstrap.prompt and password is not None:
-            channel.send(password.encode() + b"\n")
+            self._send(password.encode() + b"\n")
 
     @property
     def errors(self) -> str:
@@ -81,7 +84,7 @@ class Session:
         Raises:
             HostError: the exchange cannot go on.
         """
-        self._channel.send(encode({"type": "desired", **desired}))
+        self._send(encode({"type": "desired", **desired}))
         self._desired = True
         while True:
             message = self._next(None)
@@ -96,7 +99,7 @@ class Session:
 
     def quit(self) -> None:
         """Says that nothing is wanted of the host."""
-        self._channel.send(encode({"type": "quit"}))
+        self._send(encode({"type": "quit"}))
 
     def _send_contents(self, digests: List[str], contents: Mapping[str, Content]) -> None:
         for digest in digests:
@@ -106,44 +109,61 @@ class Session:
                 self._look()
                 if self._told_to_stop:
                     return
-                self._channel.send(frame)
+                self._send(frame)
 
     def _next(self, install: Optional[Install]) -> Message:
         while not self._ready:
             self._look()
             received = self._channel.receive(LOOK)
-            if received is None:
-                continue
-            self._heard = self._clock()
-            if received.stream == END:
-                raise self._ended()
-            if received.stream == ERR:
-                self._opening.feed_err(received.data)
-            elif self._opening.over:
-                self._ready += self._decoder.feed(received.data)
-            else:
-                for step in self._opening.feed_out(received.data):
-                    self._answer(step, install)
+            if received is not None:
+                self._heard = self._clock()
+                self._take(received, install)
         return self._ready.pop(0)
+
+    def _take(self, received: Received, install: Optional[Install]) -> None:
+        if received.stream == END:
+            raise self._ended()
+        if received.stream == ERR:
+            self._opening.feed_err(received.data)
+        elif self._opening.over:
+            self._ready += self._decoder.feed(received.data)
+        else:
+            for step in self._opening.feed_out(received.data):
+                self._answer(step, install)
+
+    def _send(self, data: bytes) -> None:
+        """Sends all of it within the host's time; of a host that takes no more, what it said last is the reason."""
+        try:
+            self._channel.send(data, max(LOOK, min(STALLED, self._deadline - self._clock())))
+        except UnreachableError:
+            with contextlib.suppress(FleetError):
+                while (received := self._channel.receive(LOOK)) is not None:
+                    self._take(received, None)
+            if not self._ready:
+                self._look_at_time()
+                raise
 
     def _answer(self, step: Step, install: Optional[Install]) -> None:
         if isinstance(step, Frames):
             self._ready += self._decoder.feed(step.data)
         elif isinstance(step, ProgramNeeded):
-            self._channel.send(program().data)
+            self._send(program().data)
         elif isinstance(step, PythonMissing):
             assert install is not None
             if self._installing:
                 raise HostError("Python 3 could not be installed", self.errors, "install python3 there by hand, and run again")
-            self._channel.send(install(step).encode() + b"\n")
+            self._send(install(step).encode() + b"\n")
             self._installing = True
         elif self._bootstrap.prompt:
-            self._channel.send(self._bootstrap.marker.encode() + b"\n")
+            self._send(self._bootstrap.marker.encode() + b"\n")
 
     def _look(self) -> None:
         """Passes a stop on, once, and gives a host up whose time has run out."""
         if not self._told_to_stop and self._stopping():
             self._stop()
+        self._look_at_time()
+
+    def _look_at_time(self) -> None:
         now = self._clock()
         if not self._opening.started and now - self._begun > START:
             raise HostError(
@@ -159,7 +179,7 @@ class Session:
     def _stop(self) -> None:
         if self._desired:
             self._told_to_stop = True
-            self._channel.send(encode({"type": "stop"}))
+            self._send(encode({"type": "stop"}))
         elif not self._installing:
             raise HostError("interrupted before anything was done")
 

@@ -22,8 +22,8 @@ class Channel(Protocol):
     `send` may be called by one thread while another receives. All raise UnreachableError when the connection is lost.
     """
 
-    def send(self, data: bytes) -> None:
-        """Writes all of it to the command's stdin."""
+    def send(self, data: bytes, patience: float) -> None:
+        """Writes all of it to the command's stdin, and gives up once no byte was taken for `patience` seconds."""
 
     def close_input(self) -> None:
         """Ends the command's stdin."""

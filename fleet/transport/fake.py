@@ -24,7 +24,7 @@ class FakeChannel:
         self.input_closed = False
         self.closed = False
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, patience: float) -> None:  # noqa: ARG002 # a fake takes all at once
         self.sent.append(data)
         self._waiting.extend(self._peer(data))
 

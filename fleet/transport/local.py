@@ -14,8 +14,6 @@ from fleet.transport import END, ERR, OUT, Received
 
 SIZE = 1 << 16
 LINGER = 1.0
-# Seconds that the agent may take no byte of what is sent to it.
-STALLED = 120.0
 
 
 class LocalChannel:
@@ -42,13 +40,13 @@ class LocalChannel:
         for descriptor in self._streams:
             self._poll.register(descriptor, select.POLLIN)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, patience: float) -> None:
         assert self._process.stdin is not None
         rest = memoryview(data)
         try:
             while rest:
-                if not self._room.poll(STALLED * 1000):
-                    raise TimeoutError(f"it took nothing for {STALLED:g} s")
+                if not self._room.poll(patience * 1000):
+                    raise TimeoutError(f"it took nothing for {patience:g} s")
                 rest = rest[os.write(self._process.stdin.fileno(), rest) :]
         except (OSError, ValueError) as error:
             raise UnreachableError("the agent on this machine ended or hangs", str(error)) from error

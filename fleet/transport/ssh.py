@@ -29,8 +29,8 @@ FIRST_DELAY = 0.4
 KEEPALIVE = 15
 # The kernel gives a dead connection up after this many milliseconds without an acknowledgement.
 DEAD_AFTER = 60_000
-# Seconds that a host may take no byte of what is sent to it.
-STALLED = 120
+# Bytes given to paramiko at a time: its packets are no larger.
+PIECE = 1 << 15
 
 # What goes wrong is told by the error raised; paramiko's threads would print tracebacks of their own.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -56,18 +56,21 @@ class SshChannel:
 
     def __init__(self, channel: paramiko.Channel, host: Host) -> None:
         self._channel = channel
-        self._channel.settimeout(STALLED)
         self._host = host
+        self._room = select.poll()
+        self._room.register(outermost(channel), select.POLLOUT)
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, patience: float) -> None:
+        self._channel.settimeout(patience)
         rest = memoryview(data)
         try:
             while rest:
-                # A piece at a time: paramiko copies all that is left with every packet.
-                self._channel.sendall(bytes(rest[:SIZE]))
-                rest = rest[SIZE:]
+                # paramiko itself would wait for room in the socket without end, and copy all that is left with every packet.
+                if not self._room.poll(patience * 1000):
+                    raise TimeoutError(f"it took nothing for {patience:g} s")
+                rest = rest[self._channel.send(bytes(rest[:PIECE])) :]
         except (OSError, EOFError) as error:
             raise self._lost(error) from error
 
@@ -258,3 +261,11 @@ class SshTransport:
 def entry_name(host: str, port: int) -> str:
     """A host's name in known_hosts files."""
     return host if port == 22 else f"[{host}]:{port}"
+
+
+def outermost(channel: paramiko.Channel) -> int:
+    """The descriptor that a channel's bytes leave by: a socket, below those of its jump hosts, or a ProxyCommand's input."""
+    sock: Any = channel.get_transport().sock
+    while isinstance(sock, paramiko.Channel):
+        sock = sock.get_transport().sock
+    return int((sock.process.stdin if hasattr(sock, "process") else sock).fileno())

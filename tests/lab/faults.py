@@ -98,9 +98,11 @@ def clock(name: str, skew: str) -> Fault:
     return Fault(name, BEFORE, shell(f"echo '{script}' > {wrapper}; chmod 755 {wrapper}"), SURVIVED, shell(f"rm {wrapper}"), (0,))
 
 
+DNF_LOCK = "/var/cache/dnf/metadata_lock.pid"
 HOLD_DNF = (
-    'systemd-run -q --collect --unit=fault python3 -c \'import fcntl, time; f = open("/var/cache/dnf/metadata_lock.pid", "w"); '
-    'f.write(str(__import__("os").getpid())); f.flush(); time.sleep({})\'; sleep 0.3'
+    f"mkdir -p /var/cache/dnf; rm -f {DNF_LOCK}; systemd-run -q --collect --unit=fault python3 -c 'import os, time; "
+    f'os.write(os.open("{DNF_LOCK}", os.O_WRONLY | os.O_CREAT), str(os.getpid()).encode()); time.sleep(%d)\'; '
+    f"until test -s {DNF_LOCK}; do sleep 0.1; done"
 )
 FAULTS = (
     # The way to the host.
@@ -230,12 +232,12 @@ FAULTS = (
         "a dead run's lock", BEFORE, shell('echo \'{"who": "a ghost", "pid": 1}\' > /run/skiff-agent.lock'), SURVIVED, statuses=(0,)
     ),
     # Packages and units.
-    Fault("another package manager, for a while", BEFORE, shell(HOLD_DNF.format(4)), SURVIVED, statuses=(0,)),
+    Fault("another package manager, for a while", BEFORE, shell(HOLD_DNF % 4), SURVIVED, statuses=(0,)),
     Fault(
         "another package manager, for long",
         BEFORE,
-        shell(HOLD_DNF.format(60)),
-        r"package manager.*fault|process \d+ \(.*python3",
+        shell(HOLD_DNF % 60),
+        r"another package manager is at work: process \d+ \(python3\S*\); waiting for it",
         shell("systemctl stop fault"),
         options=BRIEFLY,
     ),

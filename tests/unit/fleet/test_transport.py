@@ -38,7 +38,7 @@ def drain(channel: Channel) -> Dict[str, bytes]:
 def test_a_local_command_has_its_three_streams_and_a_status() -> None:
     transport = LocalTransport()
     channel = transport.open("read line; echo got $line; echo oops >&2; cat >/dev/null; exit 3")
-    channel.send(b"x\n")
+    channel.send(b"x\n", 5)
     channel.close_input()
     assert drain(channel) == {OUT: b"got x\n", ERR: b"oops\n"}
     assert channel._process.wait(5) == 3
@@ -51,7 +51,7 @@ def test_a_local_command_that_is_gone_is_told() -> None:
     channel = transport.open("exit 0")
     drain(channel)
     with pytest.raises(UnreachableError, match="ended or hangs"):
-        channel.send(b"x" * (1 << 20))
+        channel.send(b"x" * (1 << 20), 0.1)
     transport.close()
 
 
@@ -69,12 +69,11 @@ def test_a_local_command_that_goes_on_is_waited_for_once(monkeypatch: pytest.Mon
     channel._process.wait()
 
 
-def test_a_local_command_that_reads_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "STALLED", 0.1)
+def test_a_local_command_that_reads_nothing_is_given_up() -> None:
     transport = LocalTransport()
     channel = transport.open("exec sleep 60")
     with pytest.raises(UnreachableError, match=r"took nothing for 0\.1 s"):
-        channel.send(b"x" * (1 << 20))
+        channel.send(b"x" * (1 << 20), 0.1)
     channel._process.kill()
     transport.close()
 
