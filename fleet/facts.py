@@ -55,6 +55,7 @@ class Facts:
     docker_unit: bool
     docker_socket: str
     docker_compat: bool
+    docker_managed: bool
     raw: Mapping[str, Any]
 
     @property
@@ -95,5 +96,6 @@ class Facts:
             docker_unit=raw["docker"]["unit"],
             docker_socket=raw["docker"]["socket"],
             docker_compat=raw["docker"]["compat"],
+            docker_managed=raw["docker"]["managed"],
             raw=raw,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Mapping, Optional, Tuple, Union
 
 from fleet.content import Content
+from fleet.secret import Secret
 
 
 @dataclass(frozen=True)
@@ -145,11 +146,17 @@ class Archive:
 
 @dataclass(frozen=True)
 class Package:
-    """Packages of the host's package manager, installed or removed in one transaction."""
+    """Packages of the host's package manager, installed or removed in one transaction.
+
+    `versions` pins some of them, each to a VERSION or a VERSION-RELEASE without epoch. With `files`, RPMs sent from the control
+    machine by package, all repositories are disabled, and what the host lacks is installed from these alone.
+    """
 
     kind: ClassVar[str] = "package"
     names: Tuple[str, ...]
     state: str = "present"
+    versions: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Content] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -158,7 +165,11 @@ class Package:
 
 @dataclass(frozen=True)
 class Repository:
-    """A package repository: the whole of /etc/yum.repos.d/<name>.repo, with its signing key; metadata fetched when it changed."""
+    """A package repository: the whole of /etc/yum.repos.d/<name>.repo, with its signing key; metadata fetched when it changed.
+
+    `options` are further lines of the file; its `proxy` also leads to the signing key. Where they hold a secret, or with `secret`,
+    the file is root's own and stays out of diffs and backups.
+    """
 
     kind: ClassVar[str] = "repository"
     name: str
@@ -167,8 +178,9 @@ class Repository:
     gpgkey: str = ""
     gpgcheck: bool = True
     enabled: bool = True
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Union[str, Secret]] = field(default_factory=dict)
     state: str = "present"
+    secret: bool = False
 
     @property
     def id(self) -> str:
@@ -233,14 +245,37 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Departure:
+    """A container engine that the host leaves: its units stopped and disabled, the engine's own last. What it keeps on disk stays.
+
+    Running containers refuse it, unless `stop_containers`: then they are stopped first. `listing` is the command that tells every
+    container as a JSON object a line (Names, Status), `stopping` the one that stops those whose names follow. `companions` are
+    units that are stopped too where nothing enabled them: they may serve somebody else.
+    """
+
+    kind: ClassVar[str] = "departure"
+    engine: str
+    units: Tuple[str, ...]
+    listing: Tuple[str, ...]
+    stopping: Tuple[str, ...]
+    companions: Tuple[str, ...] = ()
+    stop_containers: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"departure:{self.engine}"
+
+
+@dataclass(frozen=True)
 class Group:
-    """A group of the host's own files."""
+    """A group of the host's own files. `members` are added to, never taken from; they must exist."""
 
     kind: ClassVar[str] = "group"
     name: str
     gid: Optional[int] = None
     system: bool = False
     state: str = "present"
+    members: Tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -300,6 +335,7 @@ Resource = Union[
     Sysctl,
     Selinux,
     Unit,
+    Departure,
     Group,
     User,
     Command,

@@ -7,6 +7,7 @@ from typing import Any, Callable, Mapping, Optional, Set, Tuple, Union
 
 from fleet.content import Content
 from fleet.errors import UsageError
+from fleet.rpm import Rpm
 from fleet.secret import Reference, Secret
 
 TYPES = ("string", "integer", "boolean", "strings", "mapping", "secret")
@@ -57,8 +58,9 @@ class Variable:
 class Variables:
     """Merged and checked values, read by type: all < group < host < command line.
 
-    The names `bundle`, `bundle_version` and `probe_images` (by architecture) are the run's own: what was built for it.
-    A secret is fetched when it is read; `secrets` are those that were.
+    The names `bundle`, `bundle_version` and `probe_images` (by architecture) are the run's own: what was built for it. So is
+    `rpms`: the packages that the control machine has for the host. A secret is fetched when it is read; `secrets` are those
+    that were.
     """
 
     def __init__(self, values: Mapping[str, Any], fetch: Optional[Callable[[Reference], Secret]] = None) -> None:
@@ -134,6 +136,10 @@ class Variables:
         value = self._values[name]
         assert isinstance(value, Content)
         return value
+
+    def rpms(self) -> Tuple[Rpm, ...]:
+        """The packages that the control machine sends to the host; none where its repositories have them."""
+        return tuple(self._values.get("rpms", ()))
 
     def as_dict(self) -> Mapping[str, Any]:
         """All values, for showing; secrets are not fetched."""

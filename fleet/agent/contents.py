@@ -64,6 +64,15 @@ class Contents:
         digest = content["sha256"]
         return io.BytesIO(self._memory[digest]) if digest in self._memory else open(self.path(digest), "rb")
 
+    def lay(self, content: "Dict[str, Any]", path: str) -> None:
+        """Have a content under a name of its own: a link to the spool's file, or a small file."""
+        self.fetch([content])
+        if content["sha256"] in self._spooled:
+            os.symlink(self.path(content["sha256"]), path)
+            return
+        with open(path, "wb") as stream:
+            stream.write(self._memory[content["sha256"]])
+
     def path(self, digest: str) -> str:
         """Where the spool keeps a content."""
         return self._state.path("spool", digest)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 PATHS = "/var/lib", "/opt"
 PYTHON = re.compile(r"(python3|platform-python)(\.\d+)?$")
 COMPAT = "X-Skiff=compat"
+MANAGED = "X-Skiff=engine"  # a line of the drop-in that stays where Skiff set up Docker's own engine
+DROP_IN = "/etc/systemd/system/docker.service.d/skiff.conf"
 UNIT_FOLDERS = "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"
 
 
@@ -181,4 +183,4 @@ def _docker() -> "Dict[str, Any]":
     sock = "absent"
     if os.path.lexists("/run/docker.sock"):
         sock = "skiff" if compat else "foreign"
-    return {"unit": unit, "socket": sock, "compat": compat}
+    return {"unit": unit, "socket": sock, "compat": compat, "managed": MANAGED in read(DROP_IN)}

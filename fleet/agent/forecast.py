@@ -24,6 +24,7 @@ class Forecast:
         self.gone_users: "Set[str]" = set()
         self.gone_groups: "Set[str]" = set()
         self.loaded: "Optional[Set[str]]" = None  # paths that systemd will have read, once it reads anew
+        self.left: "Set[str]" = set()  # units that will have been stopped and disabled
         self.modules = False
         self.commands = False
 

@@ -48,7 +48,8 @@ class Host:
         self.forecast = Forecast()
         self.accounts = Accounts()
         self.installed = Installed([name for one in resources if one["kind"] == "package" for name in one["names"]], looking)
-        self.units = Units([one["name"] for one in resources if "unit" in (one["kind"], one.get("place"))])
+        left = [name for one in resources if one["kind"] == "departure" for name in one["units"] + one["companions"]]
+        self.units = Units([one["name"] for one in resources if "unit" in (one["kind"], one.get("place"))] + left)
 
     def refresh(self, kind: str) -> None:
         """Forget what a change of this kind of resource may have made untrue."""

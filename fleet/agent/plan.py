@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fleet.agent.host import Host
 
 KINDS = {
-    "agent", "archive", "command", "containers", "copy", "directory", "file", "group", "json", "link", "module",
+    "agent", "archive", "command", "containers", "copy", "departure", "directory", "file", "group", "json", "link", "module",
     "package", "repository", "selinux", "sysctl", "undo", "unit", "user",
 }  # fmt: skip
 

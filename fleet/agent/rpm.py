@@ -33,21 +33,25 @@ class Installed:
         self.names = list(dict.fromkeys(names))
         self._looking = looking
         self._missing: "Optional[Set[str]]" = None
-        self._packages: "Set[str]" = set()
+        self._packages: "Dict[str, List[str]]" = {}
 
     def provided(self, name: str) -> bool:
         """Whether an installed package is or provides `name`."""
         return name not in self._ask()
 
-    def named(self, name: str) -> bool:
-        """Whether a package of this very name is installed."""
+    def versions(self, name: str) -> "List[str]":
+        """The installed ones of a package's versions, each as VERSION-RELEASE."""
         self._ask()
-        return name in self._packages
+        return self._packages.get(name, [])
+
+    def pinned(self, name: str, version: str) -> bool:
+        """Whether a package of this very name is installed in a version, given as VERSION or VERSION-RELEASE."""
+        return any(version in (one, one.rpartition("-")[0]) for one in self.versions(name))
 
     def _ask(self) -> "Set[str]":
         if self._missing is not None:
             return self._missing
-        done = query(["--whatprovides", "--qf", "%{NAME}\n", *self.names], self._looking)
+        done = query(["--whatprovides", "--qf", "%{NAME}\t%{VERSION}-%{RELEASE}\n", *self.names], self._looking)
         if done.status == process.MISSING:
             raise done.failure("the package database cannot be read", "this host has no rpm: it is not of the CentOS family")
         if DAMAGED.search(done.stderr):  # of which rpm goes on to say that it has nothing of all that was asked for
@@ -56,10 +60,11 @@ class Installed:
         said = done.stdout.splitlines() + done.stderr.splitlines()
         for line in said:
             words = line.split()
+            package, tab, version = line.partition("\t")
             if line.startswith("no package provides "):
                 missing.add(words[-1])
-            elif len(words) == 1:
-                self._packages.add(line)
+            elif tab:
+                self._packages.setdefault(package, []).append(version)
             else:
                 missing.update(name for name in self.names if (name.startswith("/") and name in words) or name + ":" in words)
         if done.status == process.TIMED_OUT or (done.status not in (0, 1) and len(missing) != done.status):

@@ -177,7 +177,8 @@ _PYTHON3 = ("/usr/bin/python3", f"{RELEASE_PYTHON}/bin/python3")
 _PLATFORM_PYTHON = ("/usr/libexec/platform-python", f"{RELEASE_PYTHON}/bin/python3")
 PACKAGES = (
     # What a minimal install has already.
-    *(Package(name, installed=True) for name in ("bash", "coreutils", "systemd", "firewalld", "openssh-server", "sudo")),
+    *(Package(name, installed=True) for name in ("coreutils", "systemd", "firewalld", "openssh-server", "sudo")),
+    Package("bash", provides=("/bin/sh",), installed=True),
     *(Package(name, installed=True) for name in ("kmod", "procps-ng", "tar", "gzip", "iproute", "rpm", "selinux-policy-targeted")),
     Package("curl", provides=("webclient",), installed=True),
     Package("python3", "3.6.8", links=(_PYTHON3,), releases=("el7",)),

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from fleet.checks import Probe
 from fleet.content import Content
 from fleet.errors import UsageError
-from fleet.resources import Command, File, Handler, JsonFile, Resource, Template, Unit
+from fleet.resources import Command, File, Handler, JsonFile, Repository, Resource, Template, Unit
 from fleet.roles.taint import Taint
 from fleet.roles.templates import render
 from fleet.secret import Secret, holds_secret, revealed
@@ -20,7 +20,7 @@ Wire = Dict[str, Any]
 
 KINDS = get_args(Resource)
 # The fields that may hold a secret: all others are seen by people and processes.
-HOLDING = {"values", "variables"}
+HOLDING = {"values", "variables", "options"}
 
 # What many hosts want is held once, and no longer than one of them needs it.
 SHARED: WeakValueDictionary[str, Content] = WeakValueDictionary()
@@ -97,6 +97,9 @@ class Compiler:
         if isinstance(resource, JsonFile):
             wire["secrets"] = [list(path) for path in self._taint.paths(resource.values)]
             secret = wire["secret"] = bool(wire["secrets"])
+        elif isinstance(resource, Repository):
+            wire["secret"] = resource.secret or any(True for _ in self._taint.paths(resource.options))
+            return
         elif isinstance(resource, File):
             secret = wire["secret"] = resource.secret or (wire["content"] or {}).get("sha256") in self.secret_contents
         else:
@@ -121,6 +124,8 @@ class Compiler:
         values = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
         if isinstance(item, JsonFile):
             values["values"] = revealed(item.values)
+        if isinstance(item, Repository):
+            values["options"] = revealed(item.options)
         return {field: self._value(value, f"{name}: {field}") for field, value in values.items()}
 
     def _refuse_secrets(self, role: str, item: Union[Resource, Probe]) -> None:

@@ -11,7 +11,7 @@ from fleet.inventory.settings import CONNECTION_KEYS
 from fleet.variables import TYPES, Variable
 
 KEYS = ("type", "default", "choices", "help")
-RESERVED = frozenset({*CONNECTION_KEYS, "bundle", "bundle_version", "probe_images"})
+RESERVED = frozenset({*CONNECTION_KEYS, "bundle", "bundle_version", "probe_images", "rpms"})
 
 
 def read_defaults(role: str, path: Path) -> Dict[str, Variable]:

@@ -1,6 +1,7 @@
 """Finds roles, built-in ones and those of a user's own directory, and imports their functions.
 
-<roles>/<role>/role.py        refusals(facts, variables), resources(facts, variables), release_refusals(id, like, version)
+<roles>/<role>/role.py        refusals(facts, variables), resources(facts, variables),
+                              release_refusals(id, like, version, variables)
 <roles>/<role>/checks.py      probes(facts, variables), judge(facts, variables, outcomes)
 <roles>/<role>/defaults.yml   the variables
 <roles>/../templates/<role>/  a built-in role's templates; a user's own role has them in <role>/templates/
@@ -33,7 +34,8 @@ BUILT_IN = Path(__file__).resolve().parent.parent.parent / "roles"
 class Role:
     """A role's declared variables and functions; those that it leaves out give nothing.
 
-    `release_refusals` is asked, with os-release's ID, ID_LIKE and VERSION_ID, before a host without Python is given one.
+    `release_refusals` is asked, with os-release's ID, ID_LIKE and VERSION_ID and the variables, before a host without Python is
+    given one.
     """
 
     name: str
@@ -43,7 +45,7 @@ class Role:
     resources: Callable[[Facts, Variables], Sequence[Union[Resource, Handler]]]
     probes: Callable[[Facts, Variables], Sequence[Probe]]
     judge: Callable[[Facts, Variables, Mapping[str, Outcome]], Sequence[Check]]
-    release_refusals: Callable[[str, Sequence[str], str], Sequence[str]]
+    release_refusals: Callable[[str, Sequence[str], str, Variables], Sequence[str]]
 
 
 def find(built_in: Path, own: Optional[Path]) -> Dict[str, Path]:

@@ -16,9 +16,16 @@ from fleet.progress.words import Words, wants_colour
 SKIFF = "/usr/local/bin/skiff"
 
 
+# Docker's own client answers where its engine is the host's, and Skiff's is at rest.
+ASK = (
+    "if grep -qs X-Skiff=engine /etc/systemd/system/docker.service.d/skiff.conf && ! systemctl --quiet is-active skiff.service; "
+    f'then exec /usr/bin/docker "$@"; fi; exec {SKIFF} "$@"'
+)
+
+
 def question(*words: str) -> Probe:
-    """A command of the runtime's client."""
-    return Probe(words[0], (SKIFF, *words))
+    """A command of the client of the host's engine."""
+    return Probe(words[0], ("/bin/sh", "-c", ASK, "sh", *words))
 
 
 def show_answers(outcomes: Sequence[HostOutcome], name: str, as_json: bool) -> bool:

@@ -13,6 +13,7 @@ from fleet.inventory.model import Host
 from fleet.roles import defaults, templates
 from fleet.roles.compile import Compiler, Wire
 from fleet.roles.loader import Role
+from fleet.run import built
 from fleet.run.job import Job
 from fleet.saved.host import Desired, with_secrets
 from fleet.variables import Variables
@@ -39,8 +40,9 @@ def read_facts(raw: Mapping[str, Any]) -> Facts:
 
 
 def variables_of(host: Host, job: Job) -> Variables:
-    """Every declared variable's value on a host, and what the run built."""
-    return Variables({**defaults.values(job.declared, host.variables), **job.inputs}, job.fetch)
+    """Every declared variable's value on a host, and what the run has ready for it."""
+    values = {**defaults.values(job.declared, host.variables), **job.inputs, "rpms": built.rpms_of(host, job.rpms)}
+    return Variables(values, job.fetch)
 
 
 def ask(role: Role, function: Callable[..., Sequence[T]], *arguments: object) -> Tuple[T, ...]:
@@ -65,9 +67,9 @@ def refusals(job: Job, facts: Facts, variables: Variables) -> List[Tuple[str, st
     return [(role.name, text) for role in job.roles for text in ask(role, role.refusals, facts, variables)]
 
 
-def release_refusals(job: Job, missing: PythonMissing) -> List[Tuple[str, str]]:
+def release_refusals(job: Job, host: Host, missing: PythonMissing) -> List[Tuple[str, str]]:
     """What all roles say against a host of which only the release is known, each with its role's name."""
-    release = (missing.os_id, missing.os_like, missing.os_version)
+    release = (missing.os_id, missing.os_like, missing.os_version, variables_of(host, job))
     return [(role.name, text) for role in job.roles for text in ask(role, role.release_refusals, *release)]
 
 

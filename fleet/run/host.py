@@ -164,7 +164,7 @@ class HostRun:
         system = f"{missing.os_id} {missing.os_version}"
         if self._job.undo:
             self._refuse_python("there is no Python >= 3.6 on this host", "without one Skiff did nothing here that could be undone")
-        self._refuse(desired.release_refusals(self._job, missing))
+        self._refuse(desired.release_refusals(self._job, self._host, missing))
         if self._job.saved is not None:
             self._refuse_python("there is no Python >= 3.6 on this host any more", "make a new plan and apply that")
         line = bootstrap.python_install(missing.os_id, missing.os_version, missing.os_like)

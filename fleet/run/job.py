@@ -8,10 +8,12 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple
 
 from fleet.checks import Probe
 from fleet.roles.loader import Role
+from fleet.rpm import Rpm
 from fleet.secrets.resolver import Resolver
 from fleet.variables import Variable
 
@@ -36,8 +38,8 @@ def whoami() -> str:
 class Job:
     """A run's mode, roles and limits.
 
-    `complete` says that no role was left out; `inputs` are variables of the run's own; `questions` are probes besides the roles'.
-    `fetch` gives the secrets that the inventory refers to.
+    `complete` says that no role was left out; `inputs` are variables of the run's own, `rpms` packages by their directory;
+    `questions` are probes besides the roles'. `fetch` gives the secrets that the inventory refers to.
     `undo` asks the host to go back, by its own ledger: `what` is deprovision, restore or copies (docs/exchange.md).
     `keep`: the hosts' plans are to be saved; `saved` is the saved plan to carry out. Secrets in plans are sealed with `key`.
     """
@@ -47,6 +49,7 @@ class Job:
     complete: bool = True
     declared: Mapping[str, Variable] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    rpms: Mapping[Path, Tuple[Rpm, ...]] = field(default_factory=dict)
     questions: Tuple[Probe, ...] = ()
     undo: Optional[Mapping[str, Any]] = None
     diff: bool = False

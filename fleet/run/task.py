@@ -96,6 +96,7 @@ def provision(
         complete=complete,
         declared=declared,
         inputs=built.inputs(chosen),
+        rpms=built.rpms(hosts) if chosen else {},
         questions=questions,
         undo=undo,
         keep=bool(options.out),

@@ -126,9 +126,8 @@ def named(resources: List[Wire], probes: List[Wire], changing: Set[str]) -> List
     """The digests of the contents that carrying out a plan may take."""
     found = [content["sha256"] for probe in probes for content in probe["contents"].values()]
     for wire in resources:
-        content = wire.get("content") or wire.get("stdin")
-        if content and (wire["id"] in changing or content["size"] <= SMALL):
-            found.append(content["sha256"])
+        contents = [wire.get("content"), wire.get("stdin"), *wire.get("files", {}).values()]
+        found += [one["sha256"] for one in contents if one and (wire["id"] in changing or one["size"] <= SMALL)]
     return list(dict.fromkeys(found))
 
 

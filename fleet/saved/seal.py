@@ -22,8 +22,8 @@ from fleet import state
 from fleet.errors import UsageError
 
 FILE = "seal.key"
-# What of a resource on the wire may hold a secret: a file's bytes, a JSON file's values, what a command reads.
-FIELDS = ("content", "values", "stdin")
+# What may hold a secret on the wire: a file's bytes, a JSON file's values, a repository's options, what a command reads.
+FIELDS = ("content", "values", "options", "stdin")
 
 Wire = Mapping[str, Any]
 

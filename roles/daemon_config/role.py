@@ -1,4 +1,4 @@
-"""/etc/skiff/daemon.json, merged into what is there and checked by the daemon itself before it takes the old one's place."""
+"""The engine's daemon.json, merged into what is there and checked by the engine itself before it takes the old one's place."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from fleet.facts import Facts
 from fleet.resources import Directory, JsonFile, Resource
 from fleet.secret import holds_secret
 from fleet.variables import Variables
+from roles import engine
+from roles.daemon_config import docker
 
 FILE = "/etc/skiff/daemon.json"
 SKIFFD = "/opt/skiff/current/bin/skiffd"
@@ -31,7 +33,6 @@ RELOADABLE = (
 
 def refusals(facts: Facts, variables: Variables) -> List[str]:
     """Mirrors that no daemon would take, and options given in two places."""
-    doubled = sorted(OWN.keys() & variables.mapping("daemon_options").keys())
     return [
         *(fault for mirror in variables.strings("registry_mirrors") for fault in _mirror_faults(mirror)),
         *(
@@ -39,8 +40,13 @@ def refusals(facts: Facts, variables: Variables) -> List[str]:
             for registry in variables.strings("insecure_registries")
             if "://" in registry
         ),
-        *(f"daemon_options: {option} has a variable of its own; set {OWN[option]} instead." for option in doubled),
+        *(docker.refusals(variables) if engine.is_docker(variables) else _doubled(variables)),
     ]
+
+
+def _doubled(variables: Variables) -> List[str]:
+    doubled = sorted(OWN.keys() & variables.mapping("daemon_options").keys())
+    return [f"daemon_options: {option} has a variable of its own; set {OWN[option]} instead." for option in doubled]
 
 
 def _mirror_faults(mirror: str) -> List[str]:
@@ -69,6 +75,8 @@ def normalised(mirror: str) -> str:
 
 def resources(facts: Facts, variables: Variables) -> List[Resource]:
     """The file, and the directory that it lies in."""
+    if engine.is_docker(variables):
+        return docker.resources(variables)
     values, remove = options(variables)
     # A proxy's address may have a password in it.
     mode = "0600" if holds_secret(values) else "0644"

@@ -1,14 +1,15 @@
-"""What the runtime and its operator need of the host's package manager, in one transaction. Nothing is removed."""
+"""What the engine and its operator need of the host's package manager. Nothing is removed but what Docker's own engine replaces."""
 
 from __future__ import annotations
 
 import re
-from typing import List
+from typing import List, Tuple
 
 from fleet.facts import Facts
 from fleet.resources import Package, Resource
 from fleet.variables import Variables
-from roles import interpreter
+from roles import engine, interpreter
+from roles.packages import docker
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(\([^()\s]*\))*|/[^\s,]+")  # a package, what it provides, or a file of it
 NEEDED = ("yum-utils", "device-mapper-persistent-data", "lvm2", "iproute", "nftables")
@@ -17,6 +18,13 @@ NEEDED = ("yum-utils", "device-mapper-persistent-data", "lvm2", "iproute", "nfta
 def refusals(facts: Facts, variables: Variables) -> List[str]:
     """Words that the package manager would take for an option, a group or a pattern."""
     return [
+        *docker.refusals(facts, variables),
+        *_extra_faults(variables),
+    ]
+
+
+def _extra_faults(variables: Variables) -> List[str]:
+    return [
         f"extra_packages: {name!r} is no package's name; give the name of one, without version or architecture."
         for name in variables.strings("extra_packages")
         if not NAME.fullmatch(name)
@@ -24,7 +32,18 @@ def refusals(facts: Facts, variables: Variables) -> List[str]:
 
 
 def resources(facts: Facts, variables: Variables) -> List[Resource]:
-    """The packages, the runtime's Python among them where the release has none of its own that is new enough."""
-    python = interpreter.choose(facts)
-    brought = (python.package,) if python and python.package else ()
-    return [Package(tuple(dict.fromkeys((*NEEDED, *brought, *variables.strings("extra_packages")))))]
+    """The packages; those of Docker's own engine after what is in their way has gone."""
+    extra = variables.strings("extra_packages")
+    if not engine.is_docker(variables):
+        # The runtime's Python among them, where the release has none of its own that is new enough.
+        python = interpreter.choose(facts)
+        brought = (python.package,) if python and python.package else ()
+        return [_needed((*NEEDED, *brought, *extra))]
+    gone, *parts = docker.resources(facts, variables)
+    # A host that is sent its packages may have no repository that would give it others: it gets what was asked for.
+    needed = extra if variables.rpms() else (*NEEDED, *extra)
+    return [gone, *([_needed(needed)] if needed else []), *parts]
+
+
+def _needed(names: Tuple[str, ...]) -> Package:
+    return Package(tuple(dict.fromkeys(names)))

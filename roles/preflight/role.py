@@ -8,7 +8,7 @@ from typing import List, Sequence, Tuple
 from fleet.facts import Facts
 from fleet.resources import Resource
 from fleet.variables import Variables
-from roles import interpreter
+from roles import engine, interpreter
 
 ARCHITECTURES = ("x86_64", "aarch64")
 FAMILY = {"centos", "rhel"}
@@ -21,17 +21,17 @@ GIGABYTE = 10**9
 def refusals(facts: Facts, variables: Variables) -> List[str]:
     """What stands against this host; empty if nothing does."""
     found = [*_architecture(facts), *_family(facts), *_kernel(facts)]
-    if not found:
+    if not found and not engine.is_docker(variables):
         found += _python(facts)
     return [*found, *_systemd(facts), *_storage(facts, variables)]
 
 
-def release_refusals(os_id: str, os_like: Sequence[str], os_version: str) -> List[str]:
+def release_refusals(os_id: str, os_like: Sequence[str], os_version: str, variables: Variables) -> List[str]:
     """What stands against a host without Python, told before it is given one."""
     name = f"{os_id} {os_version}"
     found = _not_of_the_family(name, os_id, os_like)
     major = os_version.partition(".")[0]
-    if not found and major.isdigit() and int(major) < OLDEST_RELEASE:
+    if not found and not engine.is_docker(variables) and major.isdigit() and int(major) < OLDEST_RELEASE:
         found.append(_no_python(name, "none"))
     return found
 
@@ -90,7 +90,7 @@ def _python(facts: Facts) -> List[str]:
 def _no_python(system: str, versions: str) -> str:
     return (
         f"The runtime needs Python {interpreter.OLDEST_TEXT} or newer; {system} has no package of one (found: {versions}). "
-        "Run Docker's own engine (docker-ce) on this host, move it to release 8 or later, or install such a Python yourself."
+        "Run Docker's own engine there (engine: docker-ce), move the host to release 8 or later, or install such a Python yourself."
     )
 
 
@@ -102,17 +102,20 @@ def _systemd(facts: Facts) -> List[str]:
 
 def _storage(facts: Facts, variables: Variables) -> List[str]:
     found = []
-    least = variables.integer("min_free_gb")
+    docker, least = engine.is_docker(variables), variables.integer("min_free_gb")
     for path, system in sorted(facts.file_systems.items()):
+        if docker and path != "/var/lib":
+            continue  # its programs are packages, below /usr
         if system.free < least * GIGABYTE:
             found.append(
                 f"{path} has {system.free / GIGABYTE:.1f} GB free and should have {least} GB; make room, or set min_free_gb lower."
             )
     system = facts.file_systems["/var/lib"]
-    if system.type == "xfs" and system.ftype is False and _below(variables.string("data_root"), "/var/lib"):
+    name = "docker_data_root" if docker else "data_root"
+    if system.type == "xfs" and system.ftype is False and _below(variables.string(name) or "/var/lib/docker", "/var/lib"):
         found.append(
             "/var/lib lies on xfs made with ftype=0, on which overlayfs cannot work. "
-            "Set data_root to a path on another file system, or make this one anew (mkfs.xfs -n ftype=1)."
+            f"Set {name} to a path on another file system, or make this one anew (mkfs.xfs -n ftype=1)."
         )
     return found
 

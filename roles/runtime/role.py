@@ -8,7 +8,7 @@ from typing import List
 from fleet.facts import Facts
 from fleet.resources import Archive, Directory, Group, Link, Resource
 from fleet.variables import Variables
-from roles import interpreter
+from roles import engine, interpreter
 
 HOME = "/opt/skiff"
 CURRENT = f"{HOME}/current"
@@ -23,12 +23,16 @@ SHARED = {HOME, *(f"/var/{name}" for name in ("cache", "lib", "log", "run", "spo
 
 def refusals(facts: Facts, variables: Variables) -> List[str]:
     """A data root that is no absolute path, or one that its mode would close to the host's users."""
-    root = variables.string("data_root")
+    return root_faults("data_root", variables.string("data_root"))
+
+
+def root_faults(name: str, root: str) -> List[str]:
+    """What stands against a directory that an engine is to have for itself; `name` is the variable that names it."""
     if _of_the_system(root):
-        return [f"data_root: {root} is a directory of the system's; name one of its own below it."]
+        return [f"{name}: {root} is a directory of the system's; name one of its own below it."]
     if root.startswith("/") and os.path.normpath(root) == root and root != "/":
         return []
-    return [f"data_root: {root!r} should be an absolute path below /, without a slash at its end."]
+    return [f"{name}: {root!r} should be an absolute path below /, without a slash at its end."]
 
 
 def _of_the_system(root: str) -> bool:
@@ -38,6 +42,8 @@ def _of_the_system(root: str) -> bool:
 
 def resources(facts: Facts, variables: Variables) -> List[Resource]:
     """The version's directory, then the links to it: whoever follows `current` finds a whole version at any time."""
+    if engine.is_docker(variables):
+        return []
     version, python = variables.string("bundle_version"), interpreter.choose(facts)
     path = python.path if python else "/usr/bin/python3"
     return [

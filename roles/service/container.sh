@@ -1,33 +1,34 @@
 #!/bin/sh
 # Runs containers and prints what was seen, a name=value a line; container.py judges it.
-# usage: container.sh IMAGE.tar REFERENCE
+# usage: container.sh IMAGE.tar REFERENCE COMMAND
 image=$1
 reference=$2
+engine=$3
 name=skiff-probe
 PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 log=$(mktemp) || exit 1
 
 clean() {
-    skiff rm --force "$name" >/dev/null 2>&1
-    [ -n "$keep" ] || skiff rmi "$reference" >/dev/null 2>&1
+    "$engine" rm --force "$name" >/dev/null 2>&1
+    [ -n "$keep" ] || "$engine" rmi "$reference" >/dev/null 2>&1
 }
 
 # run STEP OPTION... REFERENCE COMMAND...: the container's lines, then its status, and what went wrong.
 run() {
     step=$1
     shift
-    skiff run --rm --network none --name "$name" "$@" 2>"$log"
+    "$engine" run --rm --network none --name "$name" "$@" 2>"$log"
     printf '%s.status=%s\n' "$step" "$?"
     printf '%s.error=%s\n' "$step" "$(tr '\n' ' ' <"$log")"
 }
 
 # A run that was cut short may have left its container; the host's lock keeps two from being here at once.
-skiff rm --force "$name" >/dev/null 2>&1
-keep=$(skiff inspect "$reference" 2>/dev/null | grep '"Id"')
+"$engine" rm --force "$name" >/dev/null 2>&1
+keep=$("$engine" inspect "$reference" 2>/dev/null | grep '"Id"')
 trap 'clean; rm -f "$log"' EXIT
 trap 'exit 1' HUP INT TERM
 
-printf 'load.output=%s\n' "$(skiff load --input "$image" 2>"$log" | tr '\n' ' ')"
+printf 'load.output=%s\n' "$("$engine" load --input "$image" 2>"$log" | tr '\n' ' ')"
 printf 'load.error=%s\n' "$(tr '\n' ' ' <"$log")"
 
 for kind in cgroup ipc mnt net pid uts; do

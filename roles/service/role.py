@@ -1,4 +1,4 @@
-"""skiff.service, and Docker's names for it where they are asked for; restarted or reloaded by what a run changed."""
+"""The engine's unit: skiff.service, with Docker's names for it where they are asked for, or docker.service. The other is left."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import List, Tuple
 from fleet.facts import Facts
 from fleet.resources import File, Group, Resource, Template, Unit
 from fleet.variables import Variables
+from roles import engine
+from roles.service import departure, docker
 
 UNIT = "skiff.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
@@ -18,9 +20,13 @@ CURRENT = "/opt/skiff/current"
 
 
 def refusals(facts: Facts, variables: Variables) -> List[str]:
-    """Docker's names belong to Docker where it is installed."""
+    """Docker's names belong to Docker where somebody else installed it."""
+    if engine.is_docker(variables):
+        return docker.refusals(variables)
     if not variables.boolean("docker_compat"):
         return []
+    if facts.docker_managed:
+        return []  # set up by Skiff, and left now: its names are free
     if facts.docker_unit:
         return ["docker_compat: Docker is installed here, with its own docker.service; remove Docker, or set docker_compat: false."]
     if facts.docker_socket == "foreign":
@@ -32,10 +38,14 @@ def refusals(facts: Facts, variables: Variables) -> List[str]:
 
 
 def resources(facts: Facts, variables: Variables) -> List[Resource]:
-    """The unit's file, Docker's names, then the unit."""
+    """The other engine left, the unit's file, Docker's names, then the unit."""
+    if engine.is_docker(variables):
+        names = [File(path, state="absent") for path in (DOCKER_UNIT_FILE, DOCKER_COMMAND)]
+        return [*departure.from_skiff(facts, variables, names), *docker.resources(facts, variables)]
     compat = variables.boolean("docker_compat")
     before, after = (_docker_names(), _docker_unit()) if compat else (_no_docker_names(facts), [])
     return [
+        *departure.from_docker(facts, variables),
         Template(UNIT_FILE, "skiff.service.j2", {"compat": compat}),
         *before,
         Unit(UNIT, enabled=True, active=True, masked=False, restart_on=_restart_on(variables), reload_on=(DAEMON_JSON,)),

@@ -150,6 +150,23 @@ def test_accounts_converge_and_go(session: Session, tmp_path: Path) -> None:
     assert [(result["status"], result["error"]) for result in results] == [("changed", None)] * 3
 
 
+def test_members_come_and_whom_skiff_put_in_goes_again(session: Session) -> None:
+    before = session.within
+
+    def members(names: str) -> None:
+        lay = f"grep -q skifftest /etc/group || echo skifftest:x:7001:{names} >> /etc/group"
+        session.within = [*before[:-2], before[-2].replace("; exec", f"; {lay}; exec"), before[-1]]
+
+    members("root")
+    _, (result,), _ = session.apply([wire(Group("skifftest", members=("root", "daemon")))])
+    assert (result["status"], result["summary"]) == ("changed", "update group skifftest: add daemon"), result["error"]
+    members("root,daemon")
+    undo = {"what": "deprovision", "force": False, "purge": False, "clients": {}}
+    results = session.run("apply", [], undo=undo).of_type("result")
+    (result,) = [one for one in results if one["id"].startswith("undo:group:")]
+    assert (result["status"], result["diff"]) == ("changed", "daemon in group skifftest: there -> absent\n"), result["error"]
+
+
 def selinux(places: Path, now: str, written: str) -> None:
     (places / "sysfs" / "selinux" / "enforce").write_text(now)
     (places / "selinux" / "config").write_text(f"# SELINUX= can be\nSELINUX={written}\nSELINUXTYPE=targeted\n")

@@ -1,4 +1,6 @@
-"""A group of the host's own files."""
+"""A group of the host's own files. Members are added, never taken from."""
+
+import pwd
 
 from fleet.agent import diff, process
 from fleet.agent.change import Change
@@ -22,42 +24,73 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
             if found is None
             else Change("remove", "remove group {}".format(name), diff.of_value("group " + name, "there", "absent"))
         )
+    missing = _missing(want, found, host)
     if found is None:
-        if name in host.forecast.groups:
+        if name in host.forecast.groups and not missing:
             return None
-        return Change("create", "create group {}".format(name), diff.of_value("group " + name, "absent", "there"))
-    if want["gid"] is None or int(found[2]) == want["gid"]:
+        change = Change("create", "create group {}".format(name), diff.of_value("group " + name, "absent", "there"))
+    elif want["gid"] is not None and int(found[2]) != want["gid"]:
+        change = Change("update", "renumber group {}".format(name), diff.of_value("gid of " + name, found[2], str(want["gid"])))
+    elif missing:
+        change = Change("update", "update group {}".format(name))
+    else:
         return None
-    return Change("update", "renumber group {}".format(name), diff.of_value("gid of " + name, found[2], str(want["gid"])))
+    if missing:
+        change.summary += ": add {}".format(", ".join(missing))
+        change.diff += "".join(diff.of_value("{} in group {}".format(one, name), "absent", "there") for one in missing)
+    return change
 
 
 def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
-    """Run the program that changes /etc/group."""
-    host.ledger.enter("group", want["name"], host.accounts.group(want["name"]))
-    argv: "List[str]" = [{"remove": "groupdel", "create": "groupadd"}.get(change.action, "groupmod")]
-    if change.action != "remove" and want["gid"] is not None:
-        argv += ["-g", str(want["gid"])]
-    if change.action == "create" and want["system"]:
-        argv.append("-r")
-    _run([*argv, want["name"]])
+    """Run the programs that change /etc/group."""
+    name, found = want["name"], host.accounts.group(want["name"])
+    missing = _missing(want, found, host) if change.action != "remove" else []
+    host.ledger.enter("group", name, found, ours=missing or None)
+    renumbered = want["gid"] is not None and (found is None or int(found[2]) != want["gid"])
+    if change.action == "remove":
+        _run(["groupdel", name])
+    elif found is None or renumbered:
+        argv = ["groupadd" if found is None else "groupmod"]
+        argv += ["-g", str(want["gid"])] if renumbered else []
+        argv += ["-r"] if found is None and want["system"] else []
+        _run([*argv, name])
+    for member in missing:
+        _run(["gpasswd", "-a", member, name])
 
 
 def undo(place: "Place", host: "Host") -> "Optional[Change]":
-    """Remove it, where nobody is in it; or give it the number that it had."""
+    """Remove it, where nobody else is in it; or give it the number that it had, and take out whom Skiff put in."""
     name, original, found = place.name, place.original, host.accounts.group(place.name)
+    brought = {one for entry in place.entries for one in entry.get("ours") or ()}
+    there = [one for one in found[3].split(",") if one] if found is not None else []
     if original is not None:
         if found is None:
             raise Left("it was removed; it had number {}".format(original[2]), over=True)
-        change = Change("restore", "renumber group {}".format(name), diff.of_value("gid of " + name, found[2], original[2]))
-        change.act = lambda: _run(["groupmod", "-g", original[2], name])
-        return change if found[2] != original[2] else None
+        return _undo_update(name, original, found, [one for one in there if one in brought])
     if found is None:
         return None
-    if found[3] and not host.force:
-        raise Left("somebody is in it: {}".format(found[3]))
+    others = [one for one in there if one not in brought]
+    if others and not host.force:
+        raise Left("somebody is in it: {}".format(",".join(others)))
     change = Change("remove", "remove group {}".format(name), diff.of_value("group " + name, "there", "absent"))
     change.act = lambda: _run(["groupdel", name])
     return change
+
+
+def _undo_update(name: str, original: "List[str]", found: "List[str]", leaving: "List[str]") -> "Optional[Change]":
+    steps = [["gpasswd", "-d", one, name] for one in leaving]
+    change = Change("restore", "restore group {}".format(name))
+    change.diff = "".join(diff.of_value("{} in group {}".format(one, name), "there", "absent") for one in leaving)
+    if found[2] != original[2]:
+        steps.append(["groupmod", "-g", original[2], name])
+        change.diff += diff.of_value("gid of " + name, found[2], original[2])
+
+    def act() -> None:
+        for argv in steps:
+            _run(argv)
+
+    change.act = act
+    return change if steps else None
 
 
 def _run(argv: "List[str]") -> None:
@@ -75,3 +108,26 @@ def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None
     else:
         forecast.groups.add(want["name"])
         forecast.gone_groups.discard(want["name"])
+
+
+def _missing(want: "Dict[str, Any]", found: "Optional[List[str]]", host: "Host") -> "List[str]":
+    """Who is declared a member and is none.
+
+    Raises:
+        AgentError: one of them is unknown to the host, by its own files and any other source of users.
+    """
+    there = found[3].split(",") if found is not None else []
+    missing = [one for one in want["members"] if one not in there]
+    unknown = [one for one in missing if one not in host.forecast.users and not _exists(one)]
+    if unknown:
+        brief = "no such user, to be put into group {}: {}".format(want["name"], ", ".join(unknown))
+        raise AgentError(brief, "", "correct the name, or make the user first")
+    return missing
+
+
+def _exists(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True

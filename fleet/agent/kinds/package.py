@@ -1,57 +1,94 @@
 """Packages of the host's package manager, installed or removed in one transaction."""
 
+import contextlib
 import os
 
-from fleet.agent import diff, dnf, repositories, rpm, systemd
+from fleet.agent import diff, dnf, repositories, rpm, scratch, systemd
 from fleet.agent.change import Change
 from fleet.agent.errors import AgentError, Left
 from fleet.agent.forecast import ABSENT, Forecast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, Iterator, List, Optional, Tuple
 
     from fleet.agent.host import Host
     from fleet.agent.ledger import Place
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
-    """What is missing, or there and unwanted. The package manager is asked only about what will change."""
+    """What is missing, in another version than the declared one, or there and unwanted.
+
+    The package manager is asked only about what will change, and not at all where the RPMs are still to come.
+    """
     names = _differing(want, host)
     if not names:
         return None
-    tool, verb, touched = dnf.command(host.facts), _verb(want), dict.fromkeys(names, "")
-    if host.planning:
+    tool, verb, words = dnf.command(host.facts), _verb(want), _words(want, names)
+    touched = dict.fromkeys(words, "")
+    if host.planning and not want["files"]:
         with repositories.foreseen(host.forecast.repositories, host.contents.read) as options:
-            touched = dnf.foreseen(tool, verb, names, options, host.looking)
+            touched = dnf.foreseen(tool, verb, words, options, host.looking)
     change = Change(verb, "")
-    _tell(change, names, touched)
+    change.contents = [want["files"][name] for name in names] if want["files"] else []
+    _tell(change, want, names, _packages(touched, names, words), host)
     return change
 
 
-def _tell(change: Change, names: "List[str]", touched: "Dict[str, str]") -> None:
-    others = len(set(touched) - set(names))
-    change.steps = sorted(touched)
-    change.summary = "{} {}{}".format(change.action, ", ".join(names), " and {} more".format(others) if others else "")
-    pairs = [(name, touched[name] or "installed") for name in change.steps]
-    install = change.action == "install"
-    change.diff = diff.cut(
-        "".join(diff.of_value(name, *(("absent", there) if install else (there, "absent"))) for name, there in pairs)
-    )
+def _packages(touched: "Dict[str, str]", names: "List[str]", words: "List[str]") -> "Dict[str, str]":
+    """What was touched, by package: the words that the package manager was told may be files, or hold a version."""
+    return {name: version for name, version in touched.items() if name in names or name not in words}
+
+
+def _tell(change: Change, want: "Dict[str, Any]", names: "List[str]", touched: "Dict[str, str]", host: "Host") -> None:
+    known = [name for name in touched if name not in names]
+    change.steps = sorted(names + known)
+    told = [" ".join(filter(None, (name, want["versions"].get(name)))) for name in names]
+    change.summary = "{} {}{}".format(change.action, ", ".join(told), " and {} more".format(len(known)) if known else "")
+    rows = []
+    for name in change.steps:
+        there = want["versions"].get(name) or touched.get(name) or "installed"
+        old = (host.installed.versions(name) or ["absent"])[-1] if name in want["versions"] else "absent"
+        rows.append(diff.of_value(name, *((old, there) if change.action == "install" else (there, "absent"))))
+    change.diff = diff.cut("".join(rows))
 
 
 def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """The transaction; what it brought beside is told as the plan told it."""
     log = os.path.join(host.state.prepare(), "transaction.log")
-    names = _differing(want, host)
+    tool, names = dnf.command(host.facts), _differing(want, host)
     transaction = "{} in {}".format(names[0], host.backups.run)
     host.ledger.enter("package", transaction, {"verb": _verb(want), "had": sorted(rpm.everything())})
-    _tell(change, names, dnf.transact(dnf.command(host.facts), _verb(want), names, log))
-    host.ledger.enter("package", transaction, None, ours=change.steps)
-    host.refresh("package")
-    left = _differing(want, host)
+    with _sources(want, names, host) as (words, options):
+        touched = dnf.transact(tool, _verb(want), words, log, options)
+        _tell(change, want, names, _packages(touched, names, words), host)
+        host.ledger.enter("package", transaction, None, ours=change.steps)
+        host.refresh("package")
+        left = _differing(want, host)
+        if left and tool == "yum" and set(left) <= set(want["versions"]):  # its `install` does not go back to an older version
+            back = [word for name, word in zip(names, words) if name in left]
+            dnf.transact(tool, "downgrade", back, log, options)
+            host.refresh("package")
+            left = _differing(want, host)
     if left:  # yum calls a package that it does not find no failure
-        raise AgentError("{} did not {} {}".format(host.facts["package_manager"], _verb(want), ", ".join(left)), dnf.tail(log))
+        raise AgentError("{} did not {} {}".format(tool, _verb(want), ", ".join(left)), dnf.tail(log))
+
+
+@contextlib.contextmanager
+def _sources(want: "Dict[str, Any]", names: "List[str]", host: "Host") -> "Iterator[Tuple[List[str], List[str]]]":
+    """What the package manager is told to take, a word a package, and its options: RPMs sent here, and then nothing else."""
+    if not want["files"]:
+        yield _words(want, names), []
+        return
+    with scratch.folder() as folder:
+        paths = [os.path.join(folder, name + ".rpm") for name in names]
+        for name, path in zip(names, paths):
+            host.contents.lay(want["files"][name], path)
+        yield paths, ["--disablerepo=*"]
+
+
+def _words(want: "Dict[str, Any]", names: "List[str]") -> "List[str]":
+    return ["-".join(filter(None, (name, want["versions"].get(name)))) for name in names]
 
 
 def foresee(want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None:
@@ -122,15 +159,20 @@ def _verb(want: "Dict[str, Any]") -> str:
 
 
 def _differing(want: "Dict[str, Any]", host: "Host") -> "List[str]":
-    forecast = host.forecast
     if want["state"] == "absent":
         return [one for one in want["names"] if _named(one, host)]
-    return [
-        one for one in want["names"] if one in forecast.removed or not (one in forecast.installed or host.installed.provided(one))
-    ]
+    return [one for one in want["names"] if not _satisfied(one, want["versions"].get(one), host)]
+
+
+def _satisfied(name: str, version: "Optional[str]", host: "Host") -> bool:
+    if name in host.forecast.removed:
+        return False
+    if name in host.forecast.installed:
+        return True
+    return host.installed.pinned(name, version) if version else host.installed.provided(name)
 
 
 def _named(name: str, host: "Host") -> bool:
     if name in host.forecast.installed:
         return True
-    return name not in host.forecast.removed and host.installed.named(name)
+    return name not in host.forecast.removed and bool(host.installed.versions(name))

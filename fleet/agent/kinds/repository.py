@@ -39,7 +39,7 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
         return
     if want["gpgcheck"]:
         for key in want["gpgkey"].split():
-            _import_key(key, host)
+            _import_key(key, _proxy(want["options"]), host)
     if want["enabled"]:
         with repositories.foreseen({want["name"]: _text(want)}, host.contents.read) as options:
             dnf.make_cache(dnf.command(host.facts), want["name"], options)
@@ -56,7 +56,8 @@ def _path(want: "Dict[str, Any]") -> str:
 
 
 def _document(want: "Dict[str, Any]") -> Document:
-    return Document(_path(want), data=_text(want).encode("utf-8", "surrogateescape"))
+    data = _text(want).encode("utf-8", "surrogateescape")
+    return Document(_path(want), data=data, mode="0600" if want["secret"] else "0644", secret=want["secret"])
 
 
 def _text(want: "Dict[str, Any]") -> str:
@@ -95,10 +96,24 @@ def _keys() -> "List[str]":
     return sorted(key for key in said if key.startswith("gpg-pubkey-"))
 
 
-def _import_key(address: str, host: "Host") -> None:
+def _proxy(options: "Dict[str, str]") -> "Dict[str, str]":
+    """The environment that leads rpm's own transfers through the repository's proxy; a password stays off the command line."""
+    address = options.get("proxy", "")
+    if not address:
+        return {}
+    if "proxy_username" in options:
+        from urllib.parse import quote  # not in a run without changes
+
+        scheme, _, rest = address.partition("://")
+        user, password = (quote(options.get(name, ""), safe="") for name in ("proxy_username", "proxy_password"))
+        address = "{}://{}:{}@{}".format(scheme, user, password, rest)
+    return {"http_proxy": address, "https_proxy": address}
+
+
+def _import_key(address: str, environment: "Dict[str, str]", host: "Host") -> None:
     before = _keys()
     host.ledger.enter("repository", address, before)
-    done = process.run(["rpm", "--import", address], timeout=120)
+    done = process.run(["rpm", "--import", address], timeout=120, environment=environment)
     if done.status != 0:
         raise done.failure("the signing key {} cannot be imported".format(address), "check its address and the network")
     host.ledger.enter("repository", address, before, ours=[key for key in _keys() if key not in before])

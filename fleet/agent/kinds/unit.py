@@ -43,7 +43,7 @@ def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     name = want["name"]
     steps = _steps(want, host)
     if any(what for _, what, _, _ in steps):
-        host.ledger.enter("unit", name, _before(name, host))
+        host.ledger.enter("unit", name, before(name, host))
     for verb, _, _, _ in steps:
         if verb in ("start", "restart"):
             systemd.forgive(name)
@@ -60,7 +60,7 @@ def foresee(_want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None
         forecast.loaded = set(forecast.paths)
 
 
-def _before(name: str, host: "Host") -> "Dict[str, str]":
+def before(name: str, host: "Host") -> "Dict[str, str]":
     """What the unit was; one whose file Skiff brought was not there, though systemd may have started it since for another unit."""
     brought = [host.ledger.place("file", path) for path in systemd.unit_files(name)]
     if any(place is not None and place.original["type"] == ABSENT for place in brought):
@@ -93,6 +93,8 @@ def original(place: "Place") -> "Dict[str, Any]":
 def _steps(want: "Dict[str, Any]", host: "Host") -> "List[Step]":
     """The systemctl verbs to run, each with what it changes, from what, to what."""
     name, found = want["name"], host.units.properties(want["name"])
+    if name in host.forecast.left:
+        found = dict(found, ActiveState="inactive", UnitFileState="disabled")
     files = systemd.unit_files(name)
     there = found.get("LoadState") != "not-found" and not _taken(files, host.forecast)
     if not there and not any(os.path.exists(path) or host.forecast.brings(path) for path in files):

@@ -189,7 +189,7 @@ class Session:
 
 
 def desired(mode: str, resources: Sequence[Message], probes: Sequence[Message] = (), **fields: Any) -> Message:
-    bare = [{key: value for key, value in one.items() if key != "_content"} for one in resources]
+    bare = [{key: value for key, value in one.items() if key not in ("_content", "_files")} for one in resources]
     message = {"type": "desired", "mode": mode, "run": "run-1", "who": "tester@control pid 1", "diff": True, "lock_timeout": 0}
     message["secrets"] = []
     return {**message, "resources": bare, "probes": [{**one, "contents": _wire(one["contents"])} for one in probes], **fields}
@@ -202,5 +202,6 @@ def _wire(contents: Mapping[str, Content]) -> Message:
 def contents_of(resources: Sequence[Message], probes: Sequence[Message] = ()) -> Mapping[str, Content]:
     """The contents that the control side holds for these."""
     found = [one["_content"] for one in resources if one.get("_content") is not None]
+    found += [content for one in resources for content in one.get("_files", ())]
     found += [content for probe in probes for content in probe["contents"].values()]
     return {content.sha256: content for content in found}

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, Dict, Optional, Sequence, Union
 
 from fleet.content import Content
-from fleet.resources import Command, JsonFile, Resource
+from fleet.resources import Command, JsonFile, Package, Resource
 
 
 def wire(
@@ -15,7 +15,7 @@ def wire(
     listens: Optional[Sequence[str]] = None,
     secrets: Sequence[Sequence[Union[str, int]]] = (),
 ) -> Dict[str, Any]:
-    """A resource as `desired` carries it; its content, if any, rides along under `_content` for the driver."""
+    """A resource as `desired` carries it; its contents, if any, ride along under `_content` and `_files`."""
     fields: Dict[str, Any] = {field.name: getattr(resource, field.name) for field in dataclasses.fields(resource)}
     fields = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
     place = "stdin" if isinstance(resource, Command) else "content"
@@ -25,6 +25,9 @@ def wire(
     if isinstance(resource, Command):
         fields["secret"] = content is not None and content.secret
     fields.update(kind=resource.kind, id=resource.id, role=role, handler=listens is not None, _content=content)
+    if isinstance(resource, Package):
+        fields["files"] = {name: {"sha256": file.sha256, "size": file.size} for name, file in resource.files.items()}
+        fields["_files"] = list(resource.files.values())
     if isinstance(resource, JsonFile):
         fields["secret"] = bool(secrets)
         fields["secrets"] = [list(path) for path in secrets]

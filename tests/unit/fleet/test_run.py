@@ -17,6 +17,7 @@ from fleet.run.job import Job
 from fleet.transport import OUT, Received, Transport
 from fleet.transport.fake import FakeChannel, FakeTransport
 from fleet.transport.stop import Stop
+from fleet.variables import Variables
 from tests.unit.fleet.wire import DECLARED, agent, agent_channel, answering, done, hello, job, plan, result
 
 
@@ -171,7 +172,7 @@ def test_a_release_that_roles_refuse_is_given_no_python(mode: str) -> None:
         channel.sent = sent
         return channel
 
-    def refuse(os_id: str, os_like: Sequence[str], version: str) -> List[str]:
+    def refuse(os_id: str, os_like: Sequence[str], version: str, variables: Variables) -> List[str]:
         return [f"{os_id} {version} is too old", f"like {os_like}"]
 
     outcome = host_run(job(mode, role(release_refusals=refuse)), FakeTransport(open_channel))

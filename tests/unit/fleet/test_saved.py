@@ -94,6 +94,12 @@ def test_large_contents_that_do_not_change_stay_at_home() -> None:
     assert set(kept(plan=Plan()).contents) == {SMALL.sha256}
 
 
+def test_packages_that_are_sent_are_taken_along() -> None:
+    files = {"docker-ce": {"sha256": BIG.sha256, "size": BIG.size}}
+    package = {"kind": "package", "id": CHANGE.id, "role": "r", "handler": False, "names": ["docker-ce"], "files": files}
+    assert list(kept(wanted=desired(package, contents=[BIG])).contents) == [BIG.sha256]
+
+
 def test_probes_take_theirs_along() -> None:
     probe = {"name": "r/p", "argv": ["x"], "contents": {"image": {"sha256": BIG.sha256, "size": BIG.size}}}
     wanted = Desired([], [probe], {BIG.sha256: BIG})
@@ -244,8 +250,13 @@ def secret_command(content: Content = SECRET) -> Dict[str, Any]:
     return {"kind": "command", "id": "command:c", "role": "r", "handler": False, "argv": ["x"], "stdin": told, "secret": True}
 
 
+def secret_repository(word: str = WORD) -> Dict[str, Any]:
+    options = {"proxy": "http://proxy.test:3128", "proxy_password": word}
+    return {"kind": "repository", "id": "repository:x", "role": "r", "handler": False, "options": options, "secret": True}
+
+
 def sealed() -> Desired:
-    return desired(secret_file(), secret_json(), secret_command(), contents=[SECRET])
+    return desired(secret_file(), secret_json(), secret_repository(), secret_command(), contents=[SECRET])
 
 
 def test_no_secret_and_no_digest_of_one_is_in_the_file(tmp_path: Path) -> None:
@@ -262,33 +273,34 @@ def test_no_secret_and_no_digest_of_one_is_in_the_file(tmp_path: Path) -> None:
 def test_secrets_are_taken_anew(tmp_path: Path) -> None:
     file.write(tmp_path / "x.plan", ABOUT, {"h1": kept(wanted=sealed())})
     saved = file.read(tmp_path / "x.plan").host("h1")
-    assert sorted(saved.sealed) == ["command:c", "file:/changes", "file:/j"]
+    assert sorted(saved.sealed) == ["command:c", "file:/changes", "file:/j", "repository:x"]
     assert host.with_secrets(saved, sealed().resources, KEY) == sealed().resources
 
 
 @pytest.mark.parametrize(
     ("fresh", "key"),
     [
-        ([secret_file(Content.of(b"hunter3")), secret_json(), secret_command()], KEY),
-        ([secret_file(), secret_json("hunter3"), secret_command()], KEY),
-        ([secret_file(), secret_json(), secret_command(Content.of(b"hunter3"))], KEY),
-        ([secret_file(), secret_command()], KEY),
-        ([secret_file(), secret_json(), secret_command()], seal.Key(b"l" * 32)),
-        ([secret_file(), secret_json(), secret_command()], None),
+        ([secret_file(Content.of(b"hunter3")), secret_json(), secret_repository(), secret_command()], KEY),
+        ([secret_file(), secret_json("hunter3"), secret_repository(), secret_command()], KEY),
+        ([secret_file(), secret_json(), secret_repository("hunter3"), secret_command()], KEY),
+        ([secret_file(), secret_json(), secret_repository(), secret_command(Content.of(b"hunter3"))], KEY),
+        ([secret_file(), secret_repository(), secret_command()], KEY),
+        ([secret_file(), secret_json(), secret_repository(), secret_command()], seal.Key(b"l" * 32)),
+        ([secret_file(), secret_json(), secret_repository(), secret_command()], None),
     ],
 )
 def test_a_secret_that_changed_since_is_refused_by_its_resources_name(
     fresh: List[Dict[str, Any]], key: seal.Key, tmp_path: Path
 ) -> None:
     file.write(tmp_path / "x.plan", ABOUT, {"h1": kept(wanted=sealed())})
-    with pytest.raises(HostError, match=r"(file:/.*|command:c): the secret in it changed since") as raised:
+    with pytest.raises(HostError, match=r"(file:/.*|repository:x|command:c): the secret in it changed since") as raised:
         host.with_secrets(file.read(tmp_path / "x.plan").host("h1"), fresh, key)
     assert "hunter" not in str(raised.value)
 
 
 def test_all_else_than_the_secret_stays_as_it_was_planned(tmp_path: Path) -> None:
     file.write(tmp_path / "x.plan", ABOUT, {"h1": kept(wanted=sealed())})
-    fresh = [{**secret_file(), "path": "/elsewhere"}, secret_json(), secret_command()]
+    fresh = [{**secret_file(), "path": "/elsewhere"}, secret_json(), secret_repository(), secret_command()]
     assert host.with_secrets(file.read(tmp_path / "x.plan").host("h1"), fresh, KEY)[0]["path"] == "/changes"
 
 

@@ -34,7 +34,7 @@ RAW: Dict[str, Any] = {
     ],
     "memory": 8 << 30,
     "cpus": 2,
-    "docker": {"unit": False, "socket": "absent", "compat": False},
+    "docker": {"unit": False, "socket": "absent", "compat": False, "managed": False},
 }
 RELEASES: Dict[str, Dict[str, Any]] = {
     "7": {
@@ -71,7 +71,7 @@ def facts(release: str = "9", **changes: Any) -> Facts:
 
 def variables(**changes: Any) -> Variables:
     """Every default, and the run's own inputs."""
-    values: Dict[str, Any] = {"bundle": BUNDLE, "bundle_version": "1.2.3", "probe_images": {"x86_64": IMAGE}}
+    values: Dict[str, Any] = {"bundle": BUNDLE, "bundle_version": "1.2.3", "probe_images": {"x86_64": IMAGE}, "rpms": ()}
     for role in ORDER:
         declared = read_defaults(role, BUILT_IN / role / "defaults.yml")
         values.update({name: variable.default for name, variable in declared.items()})

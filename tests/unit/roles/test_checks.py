@@ -184,7 +184,7 @@ SEEN = {
 )
 def test_container(change: Dict[str, str], wanted: List[str]) -> None:
     lines = "".join(f"{name}={value}\n" for name, value in {**SEEN, **change}.items())
-    assert failed(container.judge(said(lines))) == wanted
+    assert failed(container.judge(said(lines), "skiff")) == wanted
 
 
 @pytest.mark.parametrize(
@@ -196,5 +196,5 @@ def test_container(change: Dict[str, str], wanted: List[str]) -> None:
     ],
 )
 def test_a_container_that_does_not_run_is_told_with_its_cause(outcome: Outcome, detail: str) -> None:
-    (check,) = container.judge(outcome)
+    (check,) = container.judge(outcome, "skiff")
     assert (check.passed, check.detail) == (False, detail)

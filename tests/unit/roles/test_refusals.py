@@ -114,6 +114,6 @@ def test_kernel_version(release: str, version: tuple[int, ...]) -> None:
     ],
 )
 def test_a_release_is_refused_before_it_is_given_a_python(os_id: str, os_like: List[str], version: str, words: str) -> None:
-    found = preflight.release_refusals(os_id, os_like, version)
+    found = preflight.release_refusals(os_id, os_like, version, variables())
     assert bool(found) is bool(words)
     assert words in " ".join(found)
