@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Iterator, Protocol, Union
+from typing import IO, Dict, Iterator, Protocol, Union
 
 from fleet.secret import Secret
 
@@ -51,6 +51,10 @@ class Content:
                 digest.update(chunk)
                 size += len(chunk)
         return cls(digest.hexdigest(), size, path)
+
+    def __getstate__(self) -> Dict[str, object]:
+        # In another process, the file may be another or none.
+        return {**vars(self), "source": b"".join(self.chunks())}
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes, in pieces of at most 64 KiB."""

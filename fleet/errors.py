@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Tuple, Type
+
 
 class FleetError(Exception):
     """A failure told to a person: what happened, the details behind it, what to do about it."""
@@ -11,6 +13,10 @@ class FleetError(Exception):
         self.details = details
         self.resolution = resolution
         super().__init__("\n".join(part for part in (brief, details, resolution) if part))
+
+    def __reduce__(self) -> Tuple[Type[FleetError], Tuple[str, str, str]]:
+        # An exception's own way would give the whole text as the brief.
+        return type(self), (self.brief, self.details, self.resolution)
 
 
 class UsageError(FleetError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
-from typing import Any, Mapping, NoReturn, Tuple
+from typing import Any, Iterator, Mapping, NoReturn, Tuple
 
 SOURCES = ("age", "env", "command")
 
@@ -52,6 +52,15 @@ class Reference:
 
     def __repr__(self) -> str:
         return f"(secret: {self.source})"
+
+
+def references(value: Any) -> Iterator[Reference]:
+    """The references in nested mappings and lists."""
+    if isinstance(value, Reference):
+        yield value
+    elif isinstance(value, (Mapping, list, tuple)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from references(item)
 
 
 def holds_secret(value: Any) -> bool:

@@ -46,6 +46,16 @@ class Role:
     probes: Callable[[Facts, Variables], Sequence[Probe]]
     judge: Callable[[Facts, Variables, Mapping[str, Outcome]], Sequence[Check]]
     release_refusals: Callable[[str, Sequence[str], str, Variables], Sequence[str]]
+    path: Optional[Path] = None
+
+    def __reduce__(self) -> Tuple[Callable[..., Role], Tuple[str, Optional[Path]]]:
+        # It travels by its name: functions of a user's own file are in no module that could be imported elsewhere.
+        return reload_role, (self.name, self.path)
+
+
+def reload_role(name: str, path: Optional[Path]) -> Role:
+    """A role that came from another process: a built-in one from the sources here, a user's own from the same path."""
+    return load_role(name, path or BUILT_IN / name)
 
 
 def find(built_in: Path, own: Optional[Path]) -> Dict[str, Path]:
@@ -101,6 +111,7 @@ def load_role(name: str, path: Path) -> Role:
         probes=getattr(checks, "probes", nothing),
         judge=getattr(checks, "judge", nothing),
         release_refusals=getattr(role, "release_refusals", nothing),
+        path=None if path.parent == BUILT_IN else path.resolve(),
     )
 
 

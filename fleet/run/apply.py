@@ -52,7 +52,7 @@ def apply(path: str, options: Options) -> Tuple[List[HostOutcome], int]:
     given = {"roles": roles, "complete": complete, "declared": declared, "inputs": inputs}
     job = task.job(options, mode=APPLY, saved=plan, key=key_of(plan), **given)
     hosts = chosen(plan, inventory, options, extra)
-    connector = Connector(task.secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy, job.fetch)
+    connector = Connector(task.login(options), job.fetch)
     return task.execute("apply", job, hosts, connector, options, quiet=False)
 
 

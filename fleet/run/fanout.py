@@ -26,6 +26,8 @@ from fleet.run.places import Limits, Places
 from fleet.transport.stop import Stop
 
 LOOK = 0.5
+LOST = "the worker that had this host in hand was lost, or the scheduler"
+AGAIN = "it may have done a part of it; run again: the next run continues from there"
 SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -50,8 +52,8 @@ class Elsewhere(Protocol):
     def begin(self, put: Callable[[Event], None], lost: Callable[[str], None]) -> None:
         """From now on, events that come are `put`; `lost` is called if nothing more can come, with the reason."""
 
-    def call(self, host: Host) -> Callable[[], HostOutcome]:
-        """What the executor is given for a host."""
+    def submit(self, executor: Executor, host: Host) -> Future[HostOutcome]:
+        """Begins a host's run."""
 
     def stop(self) -> None:
         """Passes it on that each host finishes the resource in hand."""
@@ -123,10 +125,10 @@ class Fanout:
     def _submit(self, host: Host, executor: Executor) -> None:
         self._places.take(host.name)
         if self._elsewhere:
-            call = self._elsewhere.call(host)
+            future = self._elsewhere.submit(executor, host)
         else:
-            call = HostRun(host, self._job, self._connect, self._items.put, self.stopping)
-        self._futures[host.name] = future = executor.submit(call)
+            future = executor.submit(HostRun(host, self._job, self._connect, self._items.put, self.stopping))
+        self._futures[host.name] = future
         future.add_done_callback(lambda done: self._items.put((host.name, done)))
 
     def _take(self, item: Item, waiting: Deque[Host]) -> None:
@@ -137,7 +139,9 @@ class Fanout:
         elif isinstance(item, tuple):
             name, done = item
             self._places.leave(name)
-            self._outcomes[name] = ended(name, done, self._lost)
+            # Cancelled by nobody here, it was lost with the worker that had it.
+            lost = self._lost or ("" if self.stopping.is_set() else LOST)
+            self._outcomes[name] = ended(name, done, lost)
         else:
             if isinstance(item, Lost):
                 self._lost = item.reason
@@ -188,7 +192,8 @@ def ended(name: str, future: Future[HostOutcome], lost: str) -> HostOutcome:
 
 def not_begun(name: str, lost: str) -> HostOutcome:
     """The outcome of a host that no run has ended for: interrupted, or lost for a reason."""
-    return HostOutcome(name, state=events.FAILED, faults=[Fault(lost)]) if lost else HostOutcome(name, state=events.INTERRUPTED)
+    faults = [Fault(lost, resolution=AGAIN)]
+    return HostOutcome(name, state=events.FAILED, faults=faults) if lost else HostOutcome(name, state=events.INTERRUPTED)
 
 
 def exit_status(outcomes: Sequence[HostOutcome], interrupted: bool) -> int:

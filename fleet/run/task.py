@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -28,12 +27,14 @@ from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
 from fleet.roles import defaults, loader
 from fleet.roles.loader import Role
-from fleet.run import again, built, keeping, places, resume
+from fleet.run import again, built, engine, keeping, resume
 from fleet.run.connector import Connector
 from fleet.run.fanout import Fanout, exit_status
 from fleet.run.inventories import open_inventory
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
 from fleet.saved.seal import own_key
+from fleet.transport.login import Login
+from fleet.transport.policies import OFF, POLICIES, WARNING
 from fleet.variables import Variable
 
 COPIES = "copies"
@@ -51,11 +52,14 @@ class Options:
     inventory: str = ""
     diff: bool = False
     forks: str = ""
+    engine: str = engine.THREADS
     json: bool = False
     host_key_policy: str = "strict"
     ask_pass: bool = False
+    ask_key_passphrase: bool = False
     ask_become_pass: bool = False
     timeout: str = "3600"
+    connect_timeout: str = "10"
     lock_timeout: str = "60"
     tap: bool = False
     junit: str = ""
@@ -102,7 +106,7 @@ def provision(
         keep=bool(options.out),
         key=own_key(make=True) if options.out else None,
     )
-    connector = Connector(secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "), options.host_key_policy, wanted.fetch)
+    connector = Connector(login(options), wanted.fetch)
     about: Dict[str, Any] = {"resumes": resumes} if resumes else {}
     if not questions:
         about["repeat"] = resume.repetition(mode, vars(options), undo)
@@ -125,6 +129,24 @@ def job(options: Options, **fields: Any) -> Job:
     )
 
 
+def login(options: Options) -> Login:
+    """How the options say to log in.
+
+    Raises:
+        UsageError: there is no terminal to ask on.
+    """
+    if options.host_key_policy == OFF:
+        write_error(f"warning: {WARNING}")
+    timeout = int(options.timeout)
+    return Login(
+        password=secret("SKIFF_SSH_PASSWORD", options.ask_pass, "SSH password: "),
+        passphrase=secret("SKIFF_SSH_KEY_PASSPHRASE", options.ask_key_passphrase, "passphrase of the SSH key: "),
+        policy=options.host_key_policy,
+        connect_timeout=min(int(options.connect_timeout), timeout),
+        limit=timeout,
+    )
+
+
 def execute(
     task: str,
     job: Job,
@@ -137,11 +159,11 @@ def execute(
     """The run itself, shown as the options ask; `about` goes into its record."""
     # First, for what cannot be written is refused as it begins, and the record is to know of no run that never was.
     files: List[Listener] = [Junit(Path(options.junit))] if options.junit else []
-    limits = places.limits(int(options.forks) if options.forks else None)
-    fanout = Fanout(job, connector, [*files, Record(task, who=job.who, about=about), *shown(job, options, quiet)], limits)
-    executor: Executor = ThreadPoolExecutor(min(limits.most, len(hosts)), thread_name_prefix="host")
-    with executor:
-        outcomes = fanout.run(hosts, executor)
+    forks = int(options.forks) if options.forks else None
+    with engine.opened(options.engine, forks, job, connector, own_roles(options)) as used:
+        listeners = [*files, Record(task, who=job.who, about=about), *shown(job, options, quiet)]
+        fanout = Fanout(job, connector, listeners, used.limits, used.elsewhere)
+        outcomes = fanout.run(hosts, used.executor)
     return outcomes, exit_status(outcomes, fanout.stopping.is_set())
 
 
@@ -164,8 +186,6 @@ def shown(job: Job, options: Options, quiet: bool) -> List[Listener]:
 
 def check_options(options: Options) -> None:
     """Refuses option values before anything else is looked at."""
-    from fleet.transport.policies import POLICIES
-
     if not options.hosts.strip():
         raise UsageError("--hosts is missing", resolution="name hosts or groups, for instance --hosts web1,db or --hosts all")
     if options.host_key_policy not in POLICIES:
@@ -173,9 +193,11 @@ def check_options(options: Options) -> None:
     if options.json and options.tap:
         raise UsageError("--json and --tap both want standard output", resolution="leave one out")
     whole("--timeout", options.timeout, 1)
+    whole("--connect-timeout", options.connect_timeout, 1)
     whole("--lock-timeout", options.lock_timeout, 0)
     if options.forks:
         whole("--forks", options.forks, 1)
+    engine.check(options.engine)
 
 
 def open_roles(options: Options) -> Tuple[Tuple[Role, ...], Dict[str, Variable], bool]:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Type, Union
 
 from fleet.errors import UsageError
 from fleet.secret import Reference, Secret
@@ -17,15 +17,25 @@ Fetched = Union[Secret, UsageError]
 class Resolver:
     """What has been fetched, and why what could not be was not. The lock guards the two tables; a fetch holds its own lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, fetched: Optional[Mapping[Reference, Fetched]] = None) -> None:
         self._lock = threading.Lock()
         self._fetching: Dict[Reference, threading.Lock] = {}
-        self._fetched: Dict[Reference, Fetched] = {}
+        self._fetched: Dict[Reference, Fetched] = dict(fetched or {})
         self._identities: Optional[List[Any]] = None
 
     def __reduce__(self) -> Tuple[Type[Resolver], Tuple[()]]:
-        # In another process secrets are fetched anew: none travels with a job.
+        # What was fetched stays here, unless somebody takes it along.
         return Resolver, ()
+
+    def taken(self, references: Iterable[Reference]) -> Dict[Reference, Fetched]:
+        """What these give, to take along: a secret, or why it cannot be had."""
+        return {reference: self._attempt(reference) for reference in references}
+
+    def _attempt(self, reference: Reference) -> Fetched:
+        try:
+            return self(reference)
+        except UsageError as error:
+            return error
 
     def __call__(self, reference: Reference) -> Secret:
         """The secret.

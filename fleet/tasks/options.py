@@ -19,11 +19,17 @@ HOSTS: Table = {
 CONNECT: Table = {
     "inventory": ("", "Inventory file, instead of inventory/hosts.yml and the running lab's."),
     "forks": ("", "How many hosts at a time (default: by the number of processors)."),
+    "engine": ("threads", "threads of this machine, or the workers of a Dask scheduler: dask://HOST:PORT, tls://HOST:PORT."),
     "json": (False, "One JSON document on standard output, at the end."),
-    "host_key_policy": ("strict", "strict: known host keys only; accept-new: write an unknown one down at first sight."),
+    "host_key_policy": (
+        "strict",
+        "strict: known host keys only; accept-new: write unknown ones down at first sight; off: check none.",
+    ),
     "ask_pass": (False, "Ask for the SSH password (or set SKIFF_SSH_PASSWORD)."),
+    "ask_key_passphrase": (False, "Ask for the passphrase of encrypted SSH keys (or set SKIFF_SSH_KEY_PASSPHRASE)."),
     "ask_become_pass": (False, "Ask for sudo's password (or set SKIFF_BECOME_PASSWORD)."),
     "timeout": ("3600", "Seconds that a host may take in all (default: 3600)."),
+    "connect_timeout": ("10", "Seconds for one attempt to connect, of up to four (default: 10, or ~/.ssh/config's)."),
     "lock_timeout": ("60", "Seconds to wait for another run on the same host; 0 refuses at once (default: 60)."),
 }
 ROLES: Table = {

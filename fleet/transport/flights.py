@@ -48,7 +48,7 @@ class Flights(ServiceRequestingTransport):
 
     def __init__(self, sock: Any, command: Optional[str], greeted: bool, **options: Any) -> None:
         super().__init__(sock, packetizer_class=Greeted if greeted else Packetizer, **options)
-        if isinstance(sock, socket.socket):
+        if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:
             # Small packets follow each other: none is to wait for the acknowledgement of the one before.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.local_version = GREETING

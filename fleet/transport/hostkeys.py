@@ -1,4 +1,4 @@
-"""Host keys: which are known, and what is said of one that is unknown or has changed."""
+"""Host keys: which are known, and what is said of one that is unknown, revoked or has changed."""
 
 from __future__ import annotations
 
@@ -6,86 +6,45 @@ import fcntl
 import os
 import threading
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import List, Sequence, Tuple
 
 import paramiko
-from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
 
 from fleet.errors import UnreachableError
-from fleet.transport.policies import ACCEPT_NEW
+from fleet.transport.knownhosts import Entries
+from fleet.transport.policies import ACCEPT_NEW, OFF
 
 USER_FILE = Path("~/.ssh/known_hosts")
-HASHED = "|1|"
 SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
 
 
 class KnownHosts:
-    """The keys in some known_hosts files, read once for all hosts. A new key is written to the first of the files."""
+    """The keys in some known_hosts files, read once for all hosts. A new key is written to the first of the files.
 
-    def __init__(self, files: Sequence[Path], policy: str) -> None:
+    Raises:
+        UnreachableError: a file cannot be read.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
         self.files = [file.expanduser() for file in files]
-        self.policy = policy
         self._lock = threading.Lock()
-        # By name, for thousands of hosts; names that are hashed have to be tried one after the other.
-        self._plain: Dict[str, Dict[str, paramiko.PKey]] = {}
-        self._hashed = paramiko.HostKeys()
-        self._revoked: Set[str] = set()
+        self._entries = Entries()
         for file in self.files:
             if file.exists():
-                self._load(file)
-
-    def _load(self, file: Path) -> None:
-        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
-            if line.startswith("@"):
-                # paramiko would take a marker for a host's name. A revoked key is so for every host; authorities are not supported.
-                marker, *fields = line.split()
-                self._revoked.update(fields[2:3] if marker == "@revoked" else ())
-                continue
-            entry = HostKeyEntry.from_line(line.strip(), number) if line.strip() and line[0] != "#" else None
-            if entry is not None and entry.key is not None:
-                for name in entry.hostnames or ():
-                    if entry.key.get_name() not in self._find(name):
-                        self._add(name, entry.key)
-
-    def _find(self, name: str) -> Dict[str, paramiko.PKey]:
-        found = dict(self._plain.get(name, ()))
-        for kind, key in dict(self._hashed.lookup(name) or ()).items():
-            found.setdefault(kind, key)
-        return found
-
-    def _add(self, name: str, key: paramiko.PKey) -> None:
-        if name.startswith(HASHED):
-            self._hashed.add(name, key.get_name(), key)
-        else:
-            self._plain.setdefault(name, {})[key.get_name()] = key
-
-    @classmethod
-    def of(cls, file: Optional[Path], policy: str) -> KnownHosts:
-        """The file that the inventory names, or else the user's and the system's.
-
-        Raises:
-            UnreachableError: the file cannot be read.
-        """
-        try:
-            return cls([file] if file else [USER_FILE, SYSTEM_FILE], policy)
-        except OSError as error:
-            raise UnreachableError(f"known hosts cannot be read from {error.filename}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise UnreachableError(
-                "known hosts are no text", str(error), "see the file that known_hosts names, or ~/.ssh/known_hosts"
-            ) from error
-        except InvalidHostKey as error:
-            raise UnreachableError(f"a key of the known hosts is broken: {error.line.strip()[:80]}") from error
+                self._entries.read(file)
 
     def of_host(self, name: str) -> List[Tuple[str, paramiko.PKey]]:
         """The known keys of a host as (type, key); `name` is `[address]:port` where the port is not 22."""
         with self._lock:
-            found = self._find(name)
-        return [(kind, key) for kind, key in found.items() if not self.is_revoked(key)]
+            return [(key.get_name(), key) for key in self._entries.keys(name) if not self.is_revoked(key)]
 
     def is_revoked(self, key: paramiko.PKey) -> bool:
         """Whether a file says that this key is never to be trusted again."""
-        return key.get_base64() in self._revoked
+        return self._entries.is_revoked(key)
+
+    def authority(self, name: str) -> str:
+        """Where a file says that an authority vouches for this host's key; empty if none does."""
+        return self._entries.authority(name)
 
     def accept(self, name: str, key: paramiko.PKey) -> None:
         """Adds a key, in memory and to the file; one that another thread has just accepted is not written again.
@@ -95,20 +54,20 @@ class KnownHosts:
             UnreachableError: the key cannot be written down.
         """
         with self._lock:
-            found = self._find(name)
+            found = self._entries.keys(name)
             if found:
-                accepted = next(iter(found.values()))
-                if accepted != key:
-                    raise paramiko.BadHostKeyException(name, key, accepted)
+                if key not in found:
+                    raise paramiko.BadHostKeyException(name, key, found[0])
                 return
+            line = f"{name} {key.get_name()} {key.get_base64()}"
             try:
-                append(self.files[0], f"{name} {key.get_name()} {key.get_base64()}\n".encode())
+                append(self.files[0], line.encode() + b"\n")
             except OSError as error:
                 raise UnreachableError(
                     f"the host key of {name} cannot be written to {self.files[0]}: {error.strerror}",
                     resolution="name a file of yours with known_hosts in the inventory",
                 ) from error
-            self._add(name, key)
+            self._entries.add(line, str(self.files[0]))
 
 
 def append(file: Path, line: bytes) -> None:
@@ -125,28 +84,53 @@ def append(file: Path, line: bytes) -> None:
 
 
 class Policy(paramiko.MissingHostKeyPolicy):
-    """What happens to a host whose key is in no file: refused, with the way to make it known; or written down."""
+    """What happens to a host whose key is in no file: refused, with the way to make it known; or written down; or let pass.
 
-    def __init__(self, known: KnownHosts, port: int) -> None:
+    `name` is the host's in known_hosts files, `address` and `port` are where its key can be fetched.
+    """
+
+    def __init__(self, known: KnownHosts, policy: str, name: str, address: str, port: int) -> None:
         self._known = known
+        self._policy = policy
+        self._name = name
+        self._address = address
         self._port = port
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002 # paramiko's
+        files = ", ".join(map(str, self._known.files))
         if self._known.is_revoked(key):
-            files = ", ".join(map(str, self._known.files))
-            raise UnreachableError(f"the host key of {hostname} is revoked: {kind(key)} {key.fingerprint}", f"files: {files}")
-        if self._known.policy == ACCEPT_NEW:
-            self._known.accept(hostname, key)
+            raise UnreachableError(f"the host key of {self._name} is revoked: {kind(key)} {key.fingerprint}", f"files: {files}")
+        if self._policy == OFF:
             return
-        address = hostname.partition("]")[0].lstrip("[")
-        port = "" if self._port == 22 else f"-p {self._port} "
+        place = self._known.authority(self._name)
+        if place:
+            raise UnreachableError(
+                f"the host key of {self._name} is known by an authority's word alone, and host certificates are not checked here",
+                f"@cert-authority in {place}; shown: {kind(key)} {key.fingerprint}",
+                f"add the key itself: {self._fetch()}",
+            )
+        if self._policy == ACCEPT_NEW:
+            self._known.accept(self._name, key)
+            return
         raise UnreachableError(
-            f"the host key of {hostname} is not known: {kind(key)} {key.fingerprint}",
-            f"it is in none of: {', '.join(map(str, self._known.files))} (ssh-keygen -F '{hostname}' -f FILE looks it up)",
-            f"fetch it with `ssh-keyscan {port}{address} >> {self._known.files[0]}`, and compare the fingerprint with what "
+            f"the host key of {self._name} is not known: {kind(key)} {key.fingerprint}",
+            f"it is in none of: {files} (ssh-keygen -F '{self._name}' -f FILE looks it up)",
+            f"fetch it with {self._fetch()}, and compare the fingerprint with what "
             f"`ssh-keygen -lf /etc/ssh/ssh_host_{kind(key).lower()}_key.pub` says on the host itself; "
             f"or accept keys at first sight with --host-key-policy {ACCEPT_NEW}",
         )
+
+    def _fetch(self) -> str:
+        port = "" if self._port == 22 else f"-p {self._port} "
+        scan = f"ssh-keyscan {port}{self._address}"
+        if self._name != entry_name(self._address, self._port):
+            scan += f" | sed 's/^[^ ]*/{self._name}/'"
+        return f"`{scan} >> {self._known.files[0]}`"
+
+
+def entry_name(address: str, port: int) -> str:
+    """A host's name in known_hosts files."""
+    return address if port == 22 else f"[{address}]:{port}"
 
 
 def kind(key: paramiko.PKey) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import random
 import select
 import socket
-from dataclasses import dataclass, field
+import time
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Union
+from typing import Any, List, Optional, Union
 
 import fabric
 import paramiko
@@ -18,37 +17,28 @@ import paramiko
 from fleet.errors import UnreachableError
 from fleet.inventory.model import Host
 from fleet.transport import END, ERR, OUT, Received
-from fleet.transport.dial import CONNECT_TIMEOUT, SSH_PORT
+from fleet.transport.access import Access
+from fleet.transport.credentials import Offers
+from fleet.transport.dial import Dialled, dial, greet
 from fleet.transport.faults import explain, is_passing
 from fleet.transport.flights import Flights
-from fleet.transport.hostkeys import KnownHosts, Policy, changed
+from fleet.transport.hostkeys import changed
+from fleet.transport.login import Login
+from fleet.transport.proxy import Proxy
+from fleet.transport.route import Hop, route
+from fleet.transport.stop import Stop
+
+Link = Union[socket.socket, paramiko.Channel]
 
 SIZE = 1 << 16
 ATTEMPTS = 4
 FIRST_DELAY = 0.4
 KEEPALIVE = 15
-# The kernel gives a dead connection up after this many milliseconds without an acknowledgement.
-DEAD_AFTER = 60_000
 # Bytes given to paramiko at a time: its packets are no larger.
 PIECE = 1 << 15
 
 # What goes wrong is told by the error raised; paramiko's threads would print tracebacks of their own.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-
-@dataclass(frozen=True)
-class Login:
-    """How to authenticate and how long to wait. `password` also opens an encrypted key, if there is no `passphrase`."""
-
-    password: Optional[str] = field(default=None, repr=False)
-    passphrase: Optional[str] = field(default=None, repr=False)
-    connect_timeout: int = CONNECT_TIMEOUT
-    banner_timeout: int = 20
-    auth_timeout: int = 30
-
-    def config(self) -> fabric.Config:
-        """Fabric's configuration; ~/.ssh/config is read here, once for all hosts."""
-        return fabric.Config(overrides={"timeouts": {"connect": self.connect_timeout}}, lazy=False)
 
 
 class SshChannel:
@@ -106,166 +96,167 @@ class SshChannel:
         )
 
 
-class SshTransport:
-    """One host over SSH. `wait` sleeps between attempts and says whether to give up; `dialled` is what `dial` gave."""
+class Refused(Exception):
+    """An attempt failed, at one of the hops."""
 
-    def __init__(
-        self,
-        host: Host,
-        login: Login,
-        config: fabric.Config,
-        known: KnownHosts,
-        wait: Callable[[float], bool],
-        dialled: Union[socket.socket, TimeoutError, None] = None,
-    ) -> None:
+    def __init__(self, hop: Hop, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.hop = hop
+        self.cause = cause
+
+
+class SshTransport:
+    """One host over SSH, through its jump hosts; `dialled` is what `dial.ahead` gave for its first hop.
+
+    Raises:
+        UnreachableError: ~/.ssh/config leads nowhere.
+    """
+
+    def __init__(self, host: Host, access: Access, login: Login, stop: Stop, dialled: Dialled = None) -> None:
         self._host = host
+        self._access = access
         self._login = login
-        self._config = config
-        self._known = known
-        self._wait = wait
+        self._stop = stop
         self._dialled = dialled
+        self._hops = route(host, access.config)
         self._send_ahead = True
-        self._used = False
-        self._connection = self._new_connection()
-        self.user: str = self._connection.user
+        self._proxy: Optional[Proxy] = None
+        self._link: Optional[socket.socket] = None
+        self._connections: List[fabric.Connection] = []
+        self.user: str = self._hops[-1].user
 
     def open(self, command: str) -> SshChannel:
-        delay = FIRST_DELAY
+        give_up, delay = time.monotonic() + self._login.limit, FIRST_DELAY
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._open(command)
-            except UnreachableError:
-                self.close()
-                raise
-            except (OSError, EOFError, paramiko.SSHException) as error:
+                with self._stop.cutting(self._cut):
+                    return self._open(command)
+            except Refused as refused:
                 again = self._send_ahead and self._in_doubt()
+                fault = self._fault(refused)
                 self.close()
                 if again:
                     # Met once more, a step at a time, before anything is said of it.
                     self._send_ahead = False
                     continue
-                if attempt == ATTEMPTS or not is_passing(error):
-                    raise explain(error, self._host, self.user, self._login.connect_timeout) from error
+                if attempt == ATTEMPTS or not is_passing(refused.cause) or time.monotonic() > give_up:
+                    raise fault from refused.cause
             # Hosts that were refused together must not come back together.
-            if self._wait(delay * random.uniform(0.5, 1.5)):  # noqa: S311 # spreads load, guards nothing
-                raise UnreachableError(f"interrupted while connecting to {self._host.target}")
+            if self._stop.wait(delay * random.uniform(0.5, 1.5)):  # noqa: S311 # spreads load, guards nothing
+                raise self._interrupted()
             delay *= 2
         raise AssertionError("the last attempt returns or raises")
 
     def _open(self, command: str) -> SshChannel:
-        self._connect(command)
+        for number, hop in enumerate(self._hops):
+            last = number == len(self._hops) - 1
+            try:
+                link = (
+                    self._connections[-1].transport.open_channel(
+                        "direct-tcpip", (hop.address, hop.port), ("", 0), timeout=self._access.seconds(hop)
+                    )
+                    if number
+                    else self._first(hop)
+                )
+                self._log_in(hop, link, command if last and self._send_ahead else None)
+            except (OSError, EOFError, paramiko.SSHException, UnreachableError) as error:
+                raise Refused(hop, error) from error
+        transport = self._connections[-1].transport
+        transport.set_keepalive(KEEPALIVE)
         try:
-            return SshChannel(self._connection.transport.session(command, self._login.auth_timeout), self._host)
+            return SshChannel(transport.session(command, self._login.auth_timeout), self._host)
         except (OSError, EOFError, paramiko.SSHException) as error:
-            if self._in_doubt():
-                raise
-            raise UnreachableError(f"{self._host.target} opened no session: {error}") from error
+            if not self._in_doubt():
+                raise Refused(hop, UnreachableError(f"{hop.target} opened no session: {error}")) from error
+            raise Refused(hop, error) from error
+
+    def _first(self, hop: Hop) -> socket.socket:
+        """The connection to the first hop, greeted; what was dialled for it already, if it is what is wanted."""
+        dialled, self._dialled = self._dialled, None
+        if hop.command:
+            self._proxy = Proxy(hop.command)
+            self._link = self._proxy.link
+            greet(self._link)
+        elif dialled is None:
+            self._link = dial(hop.address, hop.port, self._access.seconds(hop), self._stop.is_set)
+        elif isinstance(dialled, OSError):
+            raise dialled
+        else:
+            self._link = dialled
+        if self._stop.is_set():
+            # It came before there was anything to cut.
+            self._cut()
+        return self._link
+
+    def _log_in(self, hop: Hop, link: Link, ahead: Optional[str]) -> None:
+        login = self._login
+        connection = fabric.Connection(
+            hop.address,
+            user=hop.user,
+            port=hop.port,
+            config=self._access.fabric,
+            connect_timeout=self._access.seconds(hop),
+            connect_kwargs={
+                "sock": link,
+                "transport_factory": partial(Flights, command=ahead, greeted=isinstance(link, socket.socket)),
+                "auth_strategy": Offers(hop, self._access.keys, login),
+                "banner_timeout": min(login.banner_timeout, login.limit),
+                "auth_timeout": login.auth_timeout,
+                "channel_timeout": login.auth_timeout,
+            },
+        )
+        self._connections.append(connection)
+        known = self._access.check(hop, connection.client)
+        try:
+            connection.open()
+        except paramiko.BadHostKeyException as error:
+            raise changed(hop.key_name, known.files, error) from error
+
+    def _fault(self, refused: Refused) -> UnreachableError:
+        """What is said of a failed attempt."""
+        if self._stop.is_set():
+            return self._interrupted()
+        if isinstance(refused.cause, UnreachableError):
+            return refused.cause
+        if self._proxy is not None and refused.hop is self._hops[0] and self._proxy.said:
+            return UnreachableError(
+                f"{refused.hop.target} cannot be reached by its ProxyCommand", self._proxy.said, "see ~/.ssh/config"
+            )
+        return explain(refused.cause, refused.hop, self._access.seconds(refused.hop))
+
+    def _interrupted(self) -> UnreachableError:
+        return UnreachableError(f"interrupted while connecting to {self._host.target}")
 
     def _in_doubt(self) -> bool:
-        transport = self._connection.client.get_transport()
+        transport = self._connections[-1].client.get_transport() if self._connections else None
         return isinstance(transport, Flights) and transport.in_doubt
 
-    def _new_connection(self) -> Any:
-        return fabric.Connection(
-            self._host.address,
-            user=self._host.user,
-            port=self._host.port,
-            config=self._config,
-            connect_kwargs=self._options(),
-        )
-
-    def _connect(self, command: str) -> None:
-        if self._used:
-            self._connection = self._new_connection()
-        self._used = True
-        for hop in self._hops():
-            hop.connect_kwargs["key_filename"] = self._keys(hop)
-            self._check_keys(hop)
-        dialled = self._take_dialled()
-        ahead = command if self._send_ahead else None
-        self._connection.connect_kwargs["transport_factory"] = partial(Flights, command=ahead, greeted=dialled is not None)
-        if dialled is not None:
-            self._connection.connect_kwargs["sock"] = dialled
-        try:
-            self._connection.open()
-        except paramiko.BadHostKeyException as error:
-            raise changed(self._shown_by(error), self._known.files, error) from error
-        transport = self._connection.transport
-        transport.set_keepalive(KEEPALIVE)
-        if isinstance(transport.sock, socket.socket):
-            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER)
-
-    def _take_dialled(self) -> Optional[socket.socket]:
-        """What was dialled, once, if it is where Fabric would connect to."""
-        dialled, self._dialled = self._dialled, None
-        where = (self._connection.host, self._connection.port, self._connection.gateway)
-        if where != (self._host.address, self._host.port or SSH_PORT, None):
-            if isinstance(dialled, socket.socket):
-                dialled.close()
-            return None
-        if isinstance(dialled, TimeoutError):
-            raise dialled
-        return dialled
-
-    def _options(self) -> Dict[str, Any]:
-        options: Dict[str, Any] = {
-            "banner_timeout": self._login.banner_timeout,
-            "auth_timeout": self._login.auth_timeout,
-            "channel_timeout": self._login.auth_timeout,
-        }
-        if self._host.identity_file is not None:
-            options["key_filename"] = [str(self._host.identity_file)]
-        if self._login.password is not None:
-            options["password"] = self._login.password
-        if self._login.passphrase is not None:
-            options["passphrase"] = self._login.passphrase
-        return options
-
-    def _shown_by(self, error: paramiko.BadHostKeyException) -> str:
-        """The name in known_hosts files of the one whose key is wrong: the host, or a jump host before it."""
-        names = {hop.host: entry_name(hop.host, hop.port) for hop in self._hops()}
-        return names.get(error.hostname, error.hostname)
-
-    def _keys(self, hop: Any) -> List[str]:
-        """The keys to try; one of ~/.ssh/config that is not there is passed over, as OpenSSH does."""
-        named = hop.connect_kwargs.get("key_filename", [])
-        return [name for name in named if name == str(self._host.identity_file) or os.path.exists(os.path.expanduser(name))]
-
-    def _hops(self) -> List[Any]:
-        """The connection and the jump hosts before it, whose keys are checked alike."""
-        hops, hop = [], self._connection
-        while isinstance(hop, fabric.Connection):
-            hops.append(hop)
-            hop = hop.gateway
-        return hops
-
-    def _check_keys(self, hop: Any) -> None:
-        name = entry_name(hop.host, hop.port)
-        for kind, key in self._known.of_host(name):
-            hop.client.get_host_keys().add(name, kind, key)
-        hop.client.set_missing_host_key_policy(Policy(self._known, hop.port))
+    def _cut(self) -> None:
+        """Ends the connection under whatever waits for it, and wakes paramiko's thread, which else looks up every 0.1 s."""
+        if self._link is not None:
+            with contextlib.suppress(OSError):
+                self._link.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         if isinstance(self._dialled, socket.socket):
             self._dialled.close()
-        transport = self._connection.client.get_transport()
-        if transport is not None and isinstance(transport.sock, socket.socket):
-            # paramiko's thread looks up from its socket every 0.1 s: this wakes it at once.
-            with contextlib.suppress(OSError):
-                transport.sock.shutdown(socket.SHUT_RDWR)
-        self._connection.client.close()
-        for hop in self._hops()[1:]:
-            hop.client.close()
-
-
-def entry_name(host: str, port: int) -> str:
-    """A host's name in known_hosts files."""
-    return host if port == 22 else f"[{host}]:{port}"
+        self._cut()
+        for connection in reversed(self._connections):
+            # One that went through another cannot say farewell any more.
+            with contextlib.suppress(OSError, EOFError):
+                connection.client.close()
+        self._connections.clear()
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        if self._proxy is not None:
+            self._proxy.close()
+            self._proxy = None
 
 
 def outermost(channel: paramiko.Channel) -> int:
-    """The descriptor that a channel's bytes leave by: a socket, below those of its jump hosts, or a ProxyCommand's input."""
+    """The descriptor that a channel's bytes leave by: a socket, below those of its jump hosts."""
     sock: Any = channel.get_transport().sock
     while isinstance(sock, paramiko.Channel):
         sock = sock.get_transport().sock
-    return int((sock.process.stdin if hasattr(sock, "process") else sock).fileno())
+    return int(sock.fileno())

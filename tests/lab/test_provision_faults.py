@@ -69,7 +69,7 @@ def test_a_wrong_key_is_told(own: Suite, lab: Lab) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(own.directory / "wrong")], check=True)
     done = own.run("provision", "lab1", inventory=inventory(own, identity_file="wrong"))
     assert done.returncode == 3
-    assert f"root@{address(lab)} refused to let us in" in done.stdout
+    assert f"root@{address(lab)} port 22 refused to let us in" in done.stdout
     assert "name the key with identity_file" in done.stdout
     assert untouched(lab)
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
 from fleet.lab import Lab
+from tests.lab.conftest import FreshHost
 from tests.lab.suite import Suite, journal
+
+RELAY = """\
+import os, socket, sys, threading
+link = socket.create_connection((os.environ["REACH"], int(sys.argv[2])))
+def outward():
+    while data := os.read(0, 65536):
+        link.sendall(data)
+    link.shutdown(socket.SHUT_WR)
+threading.Thread(target=outward, daemon=True).start()
+while data := link.recv(65536):
+    os.write(1, data)
+"""
 
 
 @pytest.fixture
@@ -105,3 +120,125 @@ def test_hashed_names_and_the_users_own_file_of_known_hosts(suite: Suite, lab: L
     subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(mine)], check=True, capture_output=True)
     assert address(lab, "lab1") not in mine.read_text()
     assert met(suite, f"address: {address(lab, 'lab1')}, user: root, identity_file: {lab.identity}") == "lab1"
+
+
+def test_a_chain_of_two_jump_hosts_each_with_its_own_user_port_and_key(suite: Suite, lab: Lab, fresh_host: FreshHost) -> None:
+    first, second, last = address(lab, "lab1"), address(lab, "lab2"), fresh_host()
+    key = suite.directory / "jump"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ecdsa", "-N", "", "-f", str(key)], check=True)
+    authorise(lab, "lab2", "op", key)
+    with sshd(lab, "lab2", 2222, "AllowTcpForwarding=yes"):
+        write_config(
+            suite,
+            f"""Host box
+                HostName {last.address}
+                User root
+                IdentityFile {lab.identity}
+                ProxyJump admin@one,two
+            Host one
+                HostName {first}
+                IdentityFile {lab.identity}
+            Host two
+                HostName {second}
+                Port 2222
+                User op
+                IdentityFile {key}
+                IdentitiesOnly yes
+                HostKeyAlias {second}
+            """,
+        )
+        assert met(suite, f"known_hosts: {lab.known_hosts}") == last.name
+    done = suite.run("facts", "box", inventory=inventory(suite, f"known_hosts: {lab.known_hosts}"))
+    assert done.returncode == 3
+    assert f"jump host {second} port 2222 cannot be reached from the jump host before it" in done.stderr
+
+
+def test_a_proxy_command_stands_for_the_connection(suite: Suite, lab: Lab) -> None:
+    relay = suite.directory / "relay"
+    relay.write_text(RELAY)
+    write_config(suite, f"Host box\n  User root\n  IdentityFile {lab.identity}\n  ProxyCommand {sys.executable} {relay} %h %p\n")
+    (suite.directory / "known").write_text(f"box {host_key(lab)}\n")
+    suite.environment = {"REACH": address(lab, "lab1")}
+    assert met(suite, "known_hosts: known") == "lab1"
+    suite.environment = {"REACH": "nobody.invalid"}
+    done = suite.run("facts", "box", inventory=inventory(suite, "known_hosts: known"))
+    assert done.returncode == 3
+    assert "box port 22 cannot be reached by its ProxyCommand" in done.stderr
+    assert "gaierror" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_a_key_with_a_passphrase(suite: Suite, lab: Lab, kind: str) -> None:
+    key = suite.directory / "locked"
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "open sesame", "-f", str(key)], check=True)
+    authorise(lab, "lab1", "op", key)
+    settings = f"address: {address(lab, 'lab1')}, user: op, identity_file: {key}, known_hosts: {lab.known_hosts}, become: false"
+    done = suite.run("facts", "box", inventory=inventory(suite, settings))
+    assert done.returncode == 3
+    assert "--ask-key-passphrase or SKIFF_SSH_KEY_PASSPHRASE" in done.stderr
+    suite.environment = {"SKIFF_SSH_KEY_PASSPHRASE": "open sesame"}
+    assert met(suite, settings) == "lab1"
+
+
+def test_a_password_asked_for_at_a_keyboard(suite: Suite, lab: Lab) -> None:
+    suite.environment = {"SKIFF_SSH_PASSWORD": "op-password", "SKIFF_BECOME_PASSWORD": "op-password"}
+    options = ("PasswordAuthentication=no", "KbdInteractiveAuthentication=yes", "UsePAM=yes", "PubkeyAuthentication=no")
+    with sshd(lab, "lab1", 2223, *options):
+        name = f"[{address(lab, 'lab1')}]:2223"
+        known = suite.directory / "known"
+        known.write_text(f"{name} {host_key(lab)}\n")
+        assert met(suite, f"address: {address(lab, 'lab1')}, port: 2223, user: op, known_hosts: {known}") == "lab1"
+
+
+@pytest.mark.parametrize("policy", ["strict", "accept-new", "off"])
+def test_a_changed_key_is_refused_but_where_none_is_checked(suite: Suite, lab: Lab, policy: str) -> None:
+    other = suite.directory / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
+    known = suite.directory / "known"
+    known.write_text(f"{address(lab, 'lab1')} {' '.join(other.with_suffix('.pub').read_text().split()[:2])}\n")
+    settings = f"address: {address(lab, 'lab1')}, user: root, identity_file: {lab.identity}, known_hosts: {known}"
+    done = suite.run("facts", "box", "--host-key-policy", policy, inventory=inventory(suite, settings))
+    if policy == "off":
+        assert done.returncode == 0
+        assert "warning: HOST KEYS ARE NOT CHECKED" in done.stderr
+    else:
+        assert done.returncode == 3
+        assert f"THE HOST KEY OF {address(lab, 'lab1')} HAS CHANGED" in done.stderr
+    assert len(known.read_text().splitlines()) == 1
+
+
+def test_a_key_accepted_at_first_sight_counts_from_then_on(suite: Suite, lab: Lab) -> None:
+    known = suite.directory / "known"
+    settings = f"address: {address(lab, 'lab1')}, user: root, identity_file: {lab.identity}, known_hosts: {known}"
+    assert met(suite, settings, "--host-key-policy", "accept-new") == "lab1"
+    assert met(suite, settings) == "lab1"
+    write_config(suite, "Host *\n  StrictHostKeyChecking yes\n")
+    known.write_text("")
+    done = suite.run("facts", "box", "--host-key-policy", "accept-new", inventory=inventory(suite, settings))
+    assert done.returncode == 3
+    assert "is not known" in done.stderr
+
+
+def authorise(lab: Lab, host: str, user: str, key: Path) -> None:
+    """Lets a key in as well, until the test's end has forgotten it: the user's own file stays as it is."""
+    public = key.with_suffix(".pub").read_text()
+    script = f"cd ~{user} && mkdir -p .ssh && cat >> .ssh/authorized_keys && chown -R {user} .ssh && chmod -R go= .ssh"
+    assert lab.exec(host, ["sh", "-c", script], stdin=public).returncode == 0
+
+
+def host_key(lab: Lab) -> str:
+    return " ".join(lab.known_hosts.read_text().splitlines()[0].split()[1:3])
+
+
+@contextlib.contextmanager
+def sshd(lab: Lab, host: str, port: int, *options: str) -> Iterator[None]:
+    """Another SSH server on a lab host."""
+    words = " ".join(f"-o {option}" for option in options)
+    pid = f"/run/sshd-{port}.pid"
+    serve = f"/usr/sbin/sshd -p {port} -o PidFile={pid} {words} && while ! test -s {pid}; do :; done"
+    started = lab.exec(host, ["sh", "-c", f"firewall-cmd -q --add-port={port}/tcp && {serve}"])
+    assert started.returncode == 0, started.stderr
+    try:
+        yield
+    finally:
+        lab.exec(host, ["sh", "-c", f"kill $(cat {pid}); firewall-cmd -q --remove-port={port}/tcp"])

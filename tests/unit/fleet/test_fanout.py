@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Callable, List, Mapping, Sequence
 
 import pytest
@@ -244,3 +247,52 @@ def test_the_second_interrupt_ends_at_once_whatever_hangs(how: str) -> None:
     assert ended.returncode == 130
     assert ended.stdout == ""
     assert ("ended at once; the next run continues from here" in ended.stderr) is (how == "heard")
+
+
+BOUNDED = """\
+import json, os, resource, sys
+from concurrent.futures import ThreadPoolExecutor
+import fleet.transport.ssh
+from fleet.inventory.model import Host
+from fleet.run import places
+from fleet.run.connector import Connector
+from fleet.run.fanout import Fanout
+from fleet.run.job import Job
+from fleet.secrets.resolver import Resolver
+from fleet.transport.login import Login
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+fleet.transport.ssh.ATTEMPTS = 1
+peak = 0
+class Watch:
+    def begin(self, *_): pass
+    def end(self, *_): pass
+    def hear(self, event):
+        global peak
+        peak = max(peak, len(os.listdir("/proc/self/fd")))
+def named(kind, count, port):
+    return [Host(f"{kind}{number}", "127.0.0.1", port=port, user="me") for number in range(count)]
+hosts = named("mute", 40, int(sys.argv[1])) + named("refused", 2000, 1)
+limits, job, connect = places.limits(500), Job("facts"), Connector(Login(connect_timeout=2), Resolver())
+with ThreadPoolExecutor(limits.most) as executor:
+    outcomes = Fanout(job, connect, [Watch()], limits).run(hosts, executor)
+said = {}
+for outcome in outcomes:
+    key = outcome.host.rstrip("0123456789") + ": " + outcome.faults[0].brief
+    said[key] = said.get(key, 0) + 1
+print(json.dumps({"said": said, "peak": peak, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
+"""
+
+
+def test_thousands_of_hosts_stay_within_few_descriptors_and_little_memory(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as mute:
+        port = mute.getsockname()[1]
+        argv, env = [sys.executable, "-c", BOUNDED, str(port)], {**os.environ, "HOME": str(tmp_path)}
+        done = subprocess.run(argv, capture_output=True, text=True, env=env, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["said"] == {
+        f"mute: 127.0.0.1 port {port} accepts connections, but no SSH server answers there": 40,
+        "refused: 127.0.0.1 port 1 refuses connections": 2000,
+    }
+    assert found["peak"] < 256
+    assert found["megabytes"] < 200

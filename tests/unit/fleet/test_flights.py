@@ -15,9 +15,12 @@ from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 from fleet.errors import UnreachableError
 from fleet.inventory.model import Host
 from fleet.transport import END, OUT
-from fleet.transport.dial import dial
-from fleet.transport.hostkeys import KnownHosts
-from fleet.transport.ssh import Login, SshTransport
+from fleet.transport.access import Access
+from fleet.transport.dial import Unanswered, ahead
+from fleet.transport.faults import is_passing
+from fleet.transport.login import Login
+from fleet.transport.ssh import SshTransport
+from fleet.transport.stop import Stop
 from tests.lab.relay import Relay
 
 HOST_KEY, OTHER_KEY = paramiko.ECDSAKey.generate(bits=256), paramiko.ECDSAKey.generate(bits=256)
@@ -112,9 +115,9 @@ def reach(address: Tuple[str, int], home: Path, known: paramiko.PKey = HOST_KEY,
     file = home / "known"
     file.write_text(f"[{address[0]}]:{address[1]} {known.get_name()} {known.get_base64()}\n")
     login = Login(connect_timeout=5)
-    host = Host("h", address[0], port=address[1], user="me", identity_file=home / "first")
-    dialled = dial(*address, 5) if early else None
-    return SshTransport(host, login, login.config(), KnownHosts([file], "strict"), lambda _: True, dialled)
+    host = Host("h", address[0], port=address[1], user="me", identity_file=home / "first", known_hosts=file)
+    dialled = ahead(*address, 5, lambda: False) if early else None
+    return SshTransport(host, Access(login), login, Stop(), dialled)
 
 
 @pytest.fixture(autouse=True)
@@ -162,7 +165,7 @@ def test_a_server_that_ends_for_what_was_sent_ahead_of_a_refused_key_is_met_agai
 ) -> None:
     servers.append(Server(OPENSSH, [keys["second"].get_base64()]))
     (tmp_path / ".ssh").mkdir()
-    (tmp_path / ".ssh" / "id_ecdsa").write_bytes((tmp_path / "second").read_bytes())
+    (tmp_path / ".ssh" / "config").write_text(f"IdentityFile {tmp_path}/second\n")
     assert said(reach(servers[0].address, tmp_path)) == b"echo"
     assert [door.asked.count("exec") for door in servers[0].doors] == [0, 1]
 
@@ -193,16 +196,18 @@ def test_a_configuration_that_leads_elsewhere_is_read_first(
     (tmp_path / ".ssh" / "config").write_text(f"Host *\n{line}\n")
     module.detoured.cache_clear()
     try:
-        assert dial(*servers[0].address, 5) is None
+        assert ahead(*servers[0].address, 5, lambda: False) is None
     finally:
         module.detoured.cache_clear()
 
 
-def test_nobody_there_is_found_out_the_usual_way() -> None:
+def test_nobody_there_is_told_when_it_is_asked_for() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     listener.close()
-    assert dial("127.0.0.1", port, 5) is None
+    found = ahead("127.0.0.1", port, 5, lambda: False)
+    assert isinstance(found, Unanswered)
+    assert is_passing(found)
 
 
 def test_what_is_not_used_is_closed(tmp_path: Path) -> None:

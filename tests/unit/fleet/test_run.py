@@ -22,9 +22,7 @@ from tests.unit.fleet.wire import DECLARED, agent, agent_channel, answering, don
 
 
 def role(**functions: Callable[..., Any]) -> Role:
-    given: Dict[str, Callable[..., Any]] = {
-        name: lambda *_: [] for name in ("refusals", "resources", "probes", "judge", "release_refusals")
-    }
+    given: Dict[str, Any] = {name: lambda *_: [] for name in ("refusals", "resources", "probes", "judge", "release_refusals")}
     return Role(name="r", templates=Path(), variables=DECLARED, **{**given, **functions})
 
 

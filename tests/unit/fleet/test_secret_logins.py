@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any, List, Mapping
 
@@ -16,6 +15,9 @@ from fleet.inventory.model import Host, Inventory
 from fleet.inventory.patterns import select
 from fleet.run import connector
 from fleet.secret import Reference, Secret
+from fleet.transport import dial
+from fleet.transport.login import Login
+from fleet.transport.stop import Stop
 
 CANARY = "canary-4f1e-value"
 ENV = "{secret: {env: PW}}"
@@ -98,13 +100,15 @@ def test_connections_get_the_host_s_own_or_that_of_the_run(monkeypatch: pytest.M
     import fleet.transport.ssh as ssh
 
     logins: List[Any] = []
-    monkeypatch.setattr(connector, "dial", lambda *_: None)
-    monkeypatch.setattr(ssh, "SshTransport", lambda host, login, *_: logins.append((host.name, login.password, login.passphrase)))
+    monkeypatch.setattr(dial, "ahead", lambda *_: None)
+    monkeypatch.setattr(
+        ssh, "SshTransport", lambda host, _, login, *__: logins.append((host.name, login.password, login.passphrase))
+    )
     fetched: Mapping[str, str] = {"PW": CANARY, "KEY": "opens"}
-    connect = connector.Connector("general", "off", lambda reference: Secret(fetched[reference.value[0]]))
+    connect = connector.Connector(Login("general"), lambda reference: Secret(fetched[reference.value[0]]))
     own, key = Reference("env", ("PW",)), Reference("env", ("KEY",))
     for host in (Host("a", "a", ssh_password=own, key_passphrase=key), Host("b", "b")):
-        connect(host, threading.Event())  # type: ignore[arg-type] # nothing waits here
+        connect(host, Stop())
     assert logins == [("a", CANARY, "opens"), ("b", "general", None)]
 
 

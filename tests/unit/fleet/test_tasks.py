@@ -86,11 +86,21 @@ USAGE: List[Tuple[List[str], str]] = [
     (["provision", "--hosts", "localhost", "--set", "firewald=kept"], "did you mean 'firewalld'?"),
     (["provision", "--hosts", "localhost", "--set", "firewalld=1"], "--set firewalld: should be a string, not 1"),
     (["provision", "--hosts", "localhost", "--set", "firewalld=[x"], "--set firewalld: is not YAML"),
-    (["provision", "--hosts", "localhost", "--host-key-policy", "off"], "--host-key-policy: should be one of strict, accept-new"),
+    (
+        ["provision", "--hosts", "localhost", "--host-key-policy", "none"],
+        "--host-key-policy: should be one of strict, accept-new, off",
+    ),
     (["provision", "--hosts", "localhost", "--forks", "-1"], "--forks: should be a whole number of at least 1, not '-1'"),
     (["provision", "--hosts", "localhost", "--forks", "many"], "--forks: should be a whole number of at least 1, not 'many'"),
     (["facts", "--hosts", "root@127.0.0.1:1", "--timeout", "nan"], "--timeout: should be a whole number of at least 1, not 'nan'"),
     (["lab.up", "--count", "some"], "--count: should be a whole number of at least 1, not 'some'"),
+    (
+        ["facts", "--hosts", "root@127.0.0.1:1", "--ask-key-passphrase"],
+        "there is no terminal to ask for the passphrase of the SSH key on",
+    ),
+    (["facts", "--hosts", "localhost", "--connect-timeout", "0"], "--connect-timeout: should be a whole number of at least 1"),
+    (["facts", "--hosts", "localhost", "--engine", "dask"], "--engine: 'dask' is no engine"),
+    (["facts", "--hosts", "localhost", "--engine", "dask://x:y"], "--engine: 'dask://x:y'"),
     (["facts", "--hosts", "root@127.0.0.1:1", "--ask-pass"], "there is no terminal to ask for the SSH password on"),
     (["provision", "--hosts", "localhost", "--timeout", "0"], "--timeout: should be a whole number of at least 1, not '0'"),
     (
