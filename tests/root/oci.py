@@ -26,6 +26,7 @@ class Oci:
         self.numbers = itertools.count()
         self.owner = 0
         self.command = [str(COMMAND)]
+        self.pass_fds: tuple[int, ...] = ()
 
     def bundle(self, identity: str, *arguments: str, **changes: Any) -> Path:
         directory = self.box.path / identity
@@ -96,12 +97,19 @@ class Oci:
             open(self.box.path / "output", "w+", encoding="utf-8") as out,
             open(self.box.path / "errors", "w+", encoding="utf-8") as err,
         ):
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, timeout=30)
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, timeout=30, pass_fds=self.pass_fds
+            )
             out.seek(0)
             err.seek(0)
             result = subprocess.CompletedProcess(command, done.returncode, out.read(), err.read())
         assert not check or result.returncode == 0, result.stderr
         return result
+
+    def reap(self) -> None:
+        """What was orphaned to us, as the host's init would: a pid namespace does not end before."""
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
 
     def state(self, identity: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self("state", identity).stdout)

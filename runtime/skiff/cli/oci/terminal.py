@@ -53,7 +53,7 @@ class Terminal:
         self._resize()
         signal.signal(signal.SIGWINCH, lambda *_: self._resize())
         self._saved = termios.tcgetattr(0)
-        tty.setraw(0)
+        tty.setraw(0, termios.TCSANOW)  # what has been typed ahead is kept
 
     def _resize(self) -> None:
         with contextlib.suppress(OSError):
