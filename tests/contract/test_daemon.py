@@ -35,7 +35,8 @@ def test_docker_version_and_info_print_what_it_is(skiffd: Daemon) -> None:
     assert info.returncode == 0, info.stderr
     for line in ("Storage Driver: overlay2", "Default Runtime: skiff-oci", "Live Restore Enabled: true", "Swarm: inactive"):
         assert line in info.stdout
-    assert "seccomp" not in info.stdout
+    assert "seccomp" in info.stdout
+    assert "Profile: builtin" in info.stdout
 
 
 def test_the_socket_is_for_root_and_its_group_alone(skiffd: Daemon) -> None:

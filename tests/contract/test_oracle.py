@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
 from skiff.client import http
+from skiff.spec.seccomp_profile import default_profile
 from tests.contract.daemons import Daemon
 
 IDENTITY = re.compile(r"[0-9a-f]{64}|[0-9a-f]{12}")
@@ -172,3 +174,30 @@ def test_images_have_the_oracle_s_keys_and_types(loaded: Daemon, dockerd: Daemon
     ours, theirs = (daemon.client.call("GET", "/images/json")[0] for daemon in (loaded, dockerd))
     assert schema_differences(ours, theirs) == []
     assert (ours["RepoTags"], ours["Created"]) == (theirs["RepoTags"], theirs["Created"])
+
+
+@pytest.mark.parametrize("added", [[], ["SYS_ADMIN"], ["SYS_PTRACE", "SYS_CHROOT"], ["SYS_TIME", "SYSLOG", "SYS_MODULE"]])
+def test_the_seccomp_profile_is_the_oracle_s(dockerd: Daemon, added: list[str]) -> None:
+    """Call by call, as dockerd hands it to runc; but for what later versions of it have taken out."""
+    host = {**HOST, "CapDrop": ["ALL"], "CapAdd": added}
+    document = {"Image": "busybox", "Cmd": ["sleep", "100"], "HostConfig": host}
+    identity = dockerd.client.call("POST", CREATE, document)["Id"]
+    try:
+        dockerd.client.call("POST", f"/containers/{identity}/start")
+        [config] = (dockerd.socket.parent / "exec").rglob(f"{identity}/config.json")
+        theirs = json.loads(config.read_text())["linux"]["seccomp"]
+    finally:
+        dockerd.client.call("DELETE", f"/containers/{identity}?force=1")
+    ours = default_profile([f"CAP_{name}" for name in added], "x86_64")
+    assert ours["architectures"] == theirs["architectures"]
+    expected = {row for row in calls(theirs) if not row[0].startswith("io_uring_") and row[0] != "socket"}
+    assert {row for row in calls(ours) if row[0] not in ("socket", "clock_settime64")} == expected
+
+
+def calls(profile: dict[str, Any]) -> set[tuple[str, str, str]]:
+    """Name, action and conditions of each rule."""
+    return {
+        (name, rule["action"], json.dumps([rule.get("errnoRet"), rule.get("args")], sort_keys=True))
+        for rule in profile["syscalls"]
+        for name in rule["names"]
+    }

@@ -91,6 +91,14 @@ def test_options_reach_the_container(cli: Cli) -> None:
     assert "NoNewPrivs:\t1" in lines
 
 
+@pytest.mark.parametrize(("options", "mode"), [((), "2"), (("--security-opt", "seccomp=unconfined"), "0")])
+def test_calls_are_filtered_by_dockers_profile_unless_asked_otherwise(cli: Cli, options: tuple[str, ...], mode: str) -> None:
+    script = "grep '^Seccomp:' /proc/self/status; unshare -n true 2>&1"
+    done = cli(*RUN, *options, "busybox", "sh", "-c", script)
+    assert done.stdout.split()[:2] == ["Seccomp:", mode]
+    assert "Operation not permitted" in done.stdout
+
+
 def test_a_memory_limit_is_enforced(cli: Cli) -> None:
     done = cli(*RUN, "-m", "8m", "--memory-swap", "8m", "busybox", "sh", "-c", "x=$(yes | head -c 100000000); echo survived")
     assert done.returncode == 137

@@ -41,11 +41,12 @@ class User:
             return False
 
     def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": str(self.path / "run"), "SKIFF_PYTHON": self.python}
         with open(self.path / "said", "w+", encoding="utf-8") as said, open(self.path / "wrong", "w+", encoding="utf-8") as wrong:
             done = subprocess.run(
                 [str(self.path / "runtime" / "bin" / "skiff-oci"), *arguments],
                 user=UID, group=UID, extra_groups=[], stdin=subprocess.DEVNULL, stdout=said, stderr=wrong,
-                timeout=30, cwd=self.path, env={"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": str(self.path / "run"), "SKIFF_PYTHON": self.python},
+                timeout=30, cwd=self.path, env=environment,
             )  # fmt: skip
             said.seek(0)
             wrong.seek(0)

@@ -13,6 +13,7 @@ from skiff import VERSION
 from skiff.api import messages, router
 from skiff.engine import engine, host
 from skiff.engine.settings import Settings
+from skiff.linux import libseccomp
 
 PING_HEADERS = {"Cache-Control": "no-cache, no-store, must-revalidate", "Pragma": "no-cache"}
 COMMON_HEADERS: Mapping[str, str] = {
@@ -118,11 +119,12 @@ def info_document(served: engine.Engine) -> dict[str, Any]:
         "ContainerdCommit": NO_COMMIT,
         "RuncCommit": NO_COMMIT,
         "InitCommit": NO_COMMIT,
-        "SecurityOptions": ["name=cgroupns"],
+        "SecurityOptions": [*_FILTER, "name=cgroupns"],
         "Warnings": warnings() or None,
     }
 
 
+_FILTER = ("name=seccomp,profile=builtin",) if libseccomp.present() else ()
 _PROXIES = (("HttpProxy", "HTTP_PROXY"), ("HttpsProxy", "HTTPS_PROXY"), ("NoProxy", "NO_PROXY"))
 _NO_SWARM = {
     "NodeID": "",

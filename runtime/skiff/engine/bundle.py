@@ -10,10 +10,11 @@ import os
 import shutil
 from typing import Any
 
-from skiff.engine import capabilities, create, limits
+from skiff.engine import capabilities, confinement, create, limits
 from skiff.engine import host as machine
 from skiff.engine.container import Container
 from skiff.spec import defaults
+from skiff.spec.seccomp_profile import default_profile
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOCALHOST = """\
@@ -50,6 +51,8 @@ def document(container: Container) -> dict[str, Any]:
     spec["process"] = {**spec["process"], **_process(container)}
     spec["mounts"] = [_sized(mount, host["ShmSize"]) for mount in spec["mounts"]] + _bind_mounts(container)
     linux = spec["linux"]
+    if confinement.choose(host).filtered:
+        linux["seccomp"] = default_profile(spec["process"]["capabilities"]["bounding"])
     linux["resources"] = {**linux.get("resources", {}), **limits.resources(host)}
     if host["NetworkMode"] == "host":
         linux["namespaces"] = [namespace for namespace in linux["namespaces"] if namespace["type"] != "network"]
@@ -66,7 +69,7 @@ def _process(container: Container) -> dict[str, Any]:
         "env": create.environment(config, DEFAULT_PATH),
         "cwd": config["WorkingDir"] or "/",
         "user": {"username": config["User"]},
-        "noNewPrivileges": create.no_new_privileges(host),
+        "noNewPrivileges": confinement.choose(host).no_new_privileges,
         "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), chosen),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any, Mapping, Optional
 
-from skiff.engine import capabilities, fields, limits, logoptions, signals
+from skiff.engine import capabilities, confinement, fields, limits, logoptions, signals
 from skiff.engine.settings import Settings
 from skiff.errors import InvalidInput, Unsupported
 
@@ -23,7 +23,7 @@ def check_request(
     for size in host["ConsoleSize"]:
         fields.check_kind("HostConfig.ConsoleSize", "int", size)
     host["LogConfig"] = _log_config(host["LogConfig"], settings)
-    no_new_privileges(host)
+    confinement.choose(host)
     capabilities.choose(host["CapAdd"], host["CapDrop"])
     limits.complete(host)
     return own, host, limits.check(host)
@@ -80,24 +80,6 @@ def _log_config(given: Optional[Mapping[str, Any]], settings: Settings) -> dict[
         options = dict(settings.log_opts)
     logoptions.check_options(driver, options)
     return {"Type": driver, "Config": dict(options)}
-
-
-# Words that ask for a confinement which Skiff does not have to be off.
-_ALREADY_OFF = frozenset(("seccomp=unconfined", "apparmor=unconfined", "label=disable", "seccomp:unconfined", "label:disable"))
-
-
-def no_new_privileges(host: Mapping[str, Any]) -> bool:
-    """Whether SecurityOpt asks for it; what else it asks for is refused."""
-    asked = False
-    for option in fields.strings("HostConfig.SecurityOpt", host["SecurityOpt"]):
-        key, separator, value = option.replace(":", "=", 1).partition("=")
-        if key == "no-new-privileges" and value in ("", "true", "false"):
-            asked = value != "false"
-        elif option not in _ALREADY_OFF:
-            if not separator:
-                raise InvalidInput(f'invalid --security-opt: "{option}"')
-            raise Unsupported(f'--security-opt "{option}" is not supported by this version of Skiff yet')
-    return asked
 
 
 def check_image(image: Mapping[str, Any]) -> None:
