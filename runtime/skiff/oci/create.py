@@ -7,7 +7,7 @@ import os
 
 from skiff.errors import InvalidInput
 from skiff.linux import namespaces as ns
-from skiff.linux import scheduling
+from skiff.linux import scheduling, signals
 from skiff.linux.capabilities import NUMBERS
 from skiff.oci import attendance, delegation, hooks, labels, namespaces, rootfs, seccomp, status, trees
 from skiff.oci.attendance import Attendance
@@ -92,6 +92,7 @@ def _abandon(attending: Attendance | None, cgroup: CgroupManager, channels: Chan
     channels.close()
     if attending is not None:
         attending.abandon()
+        cgroup.kill(signals.SIGKILL)  # one that had not told its number yet
     cgroup.delete()
 
 
@@ -109,6 +110,8 @@ def _plan(spec: Spec, bundle: str, around: Surroundings) -> InitPlan:
     try:
         process = process_plan(spec, around, planned)
         own_view = bool(planned.made & ns.CLONE_NEWCGROUP)
+        if planned.new_user and planned.privileged and own_view and _writable_cgroup(spec):
+            cgroup.delegate(planned.mappings.root())
         circumstances = rootfs.Circumstances(around.mounts, cgroup.views(own_view), users=planned.users, no_pivot=around.no_pivot)
         root = rootfs.plan(spec, bundle, circumstances)
         if not os.path.isdir(root.path):
@@ -127,10 +130,16 @@ def _plan(spec: Spec, bundle: str, around: Surroundings) -> InitPlan:
     return plan
 
 
+def _writable_cgroup(spec: Spec) -> bool:
+    return any(mount.get("type") == "cgroup" and "ro" not in (mount.get("options") or []) for mount in spec.get("mounts") or [])
+
+
 def process_plan(spec: Spec, around: Surroundings, planned: NamespacePlan) -> ProcessPlan:
     """The first process, with what the whole container's configuration adds to it."""
     linux = spec.get("linux") or {}
     process = ProcessPlan(spec["process"], all_capabilities=planned.users)
+    if process.terminal and around.console < 0:
+        raise InvalidInput("process.terminal: there is nobody to take the terminal: set it to false")
     if not around.cgroup.confines_devices and not planned.users:
         # A node made by the container itself would open the host's disk.
         without = ~(1 << NUMBERS["CAP_MKNOD"])

@@ -95,7 +95,7 @@ class Init(Entrant):
         if self.plan.outer_hooks:
             self.ask(failure.HOOKS)
         self._run_hooks(self.plan.create_hooks, failure.CREATE_HOOK, confined=True)
-        self.take_terminal(root, b"/dev/console")
+        self.take_terminal(root, b"" if plan.way == rootfs.CHROOT else b"/dev/console")
         self.step, self.index = failure.ROOTFS, after
         for operation in plan.finish:
             operation(root)

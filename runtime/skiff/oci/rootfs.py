@@ -77,11 +77,12 @@ def plan(spec: Spec, bundle: str, around: Circumstances) -> RootfsPlan:
     """The plan for a bundle."""
     root = spec["root"]
     linux = spec.get("linux") or {}
-    own = any(namespace["type"] == "mount" for namespace in linux.get("namespaces") or [])
+    own = [namespace for namespace in linux.get("namespaces") or [] if namespace["type"] == "mount"]
     way = CHROOT if not own else MOVE if around.no_pivot else PIVOT
     made = RootfsPlan(os.fsencode(os.path.join(bundle, root["path"])), way, bool(root.get("readonly")))
     if own:
-        made.entry = _entry(made.path, linux.get("rootfsPropagation") or "rslave", around)
+        standing = around.users and not own[0].get("path")  # in a joined one the process no longer stands in the root
+        made.entry = _entry(made.path, linux.get("rootfsPropagation") or "rslave", around.mounts, standing=standing)
     for mount in spec.get("mounts") or []:
         made.inside += _mount(mount, spec, bundle, around.cgroups)
     if not _bound(spec, "/dev"):
@@ -90,18 +91,18 @@ def plan(spec: Spec, bundle: str, around: Circumstances) -> RootfsPlan:
     return made
 
 
-def _entry(path: bytes, propagation: str, around: Circumstances) -> list[Operation]:
+def _entry(path: bytes, propagation: str, mounts: list[SpecMount], *, standing: bool) -> list[Operation]:
     flags = mountoptions.PROPAGATION[propagation]
     made: list[Operation] = [Propagation(flags | ms.MS_REC)]
-    if around.mounts:
+    if mounts:
         # The root must be a mount of its own for pivot_root.
-        for mount in around.mounts:
+        for mount in mounts:
             found = mountoptions.parse(mount.get("options") or [])
             made.append(HostMount(os.fsencode(mount["source"]), path, os.fsencode(mount["type"]), found.flags, found.data))
         return made
     if flags & ms.MS_SHARED:
         made.append(PrivateParent(path))
-    return [*made, RootTree(path) if around.users else HostMount(path, path, b"", ms.MS_BIND | ms.MS_REC, b"")]
+    return [*made, RootTree(path) if standing else HostMount(path, path, b"", ms.MS_BIND | ms.MS_REC, b"")]
 
 
 def _finish(spec: Spec) -> list[Operation]:

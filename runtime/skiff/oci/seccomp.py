@@ -57,6 +57,8 @@ def load(profile: dict[str, Any], store: str) -> Filter:
 def _kept(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_uid != os.geteuid():
+                return None
             program = file.read()
     except OSError:
         return None

@@ -11,7 +11,7 @@ import socket
 import traceback
 
 from skiff.cgroup.manager import open_manager
-from skiff.errors import InvalidInput, SkiffError
+from skiff.errors import InvalidInput, SkiffError, Unsupported
 from skiff.linux import prctl, processes
 from skiff.oci import bundle
 from skiff.oci.attendance import Channels
@@ -96,6 +96,9 @@ class _Shim:
         request = self._request
         directory = os.path.abspath(str(request["bundle"]))
         spec = bundle.load(directory)
+        for stage in ("poststart", "poststop"):
+            if (spec.get("hooks") or {}).get(stage):
+                raise Unsupported(f"hooks.{stage}: skiffd runs none: take it out of {directory}/config.json")
         wanted = request.get("cgroup") or {}
         if wanted.get("driver", "cgroupfs") != "cgroupfs":
             raise InvalidInput(f"cgroup driver {wanted['driver']!r}: only cgroupfs is supported by this version")

@@ -61,14 +61,16 @@ def commands(path: Path) -> list[list[str]]:
         "ps x",
         "update x",
         "events x",
+        "exec x true",
+        "features",
     )
     return [["launcher", str(path)], *([*root, *row.split()] for row in rows)]
 
 
-COMMANDS = ("state", "list", "create", "run", "delete", "kill", "start", "pause", "ps", "update", "events")
+COMMANDS = ("state", "list", "create", "run", "delete", "kill", "start", "pause", "ps", "update", "events", "exec", "features")
 
 
-@pytest.mark.parametrize("index", range(12), ids=["launcher", *COMMANDS])
+@pytest.mark.parametrize("index", range(14), ids=["launcher", *COMMANDS])
 def test_the_forbidden_modules_stay_out(tmp_path: Path, index: int) -> None:
     loaded = imported(commands(tmp_path)[index])
     assert not loaded & FORBIDDEN

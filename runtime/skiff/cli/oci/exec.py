@@ -10,7 +10,7 @@ from skiff.cli.oci import options, passed, waiting
 from skiff.cli.oci.log import LOG
 from skiff.cli.oci.run import open_terminal
 from skiff.errors import Conflict, InvalidInput
-from skiff.linux import prctl, scheduling
+from skiff.linux import prctl, processes, scheduling
 from skiff.oci import joining, seccomp, status, store
 from skiff.oci.attendance import Attendance, Channels
 from skiff.oci.create import hook_state
@@ -100,11 +100,15 @@ class _Request:
 
     def _start(self) -> int:
         state = self._containers.load(self._identity)
-        if state["status"] not in (status.CREATED, status.RUNNING):
+        if state["status"] == status.PAUSED and "ignore-paused" not in self._flags:
+            raise Conflict("cannot exec in a paused container: resume it first, or give --ignore-paused")
+        if state["status"] not in (status.CREATED, status.RUNNING, status.PAUSED):
             raise Conflict(f"cannot exec in a container that is {state['status']}")
         plan = joining.plan(state["pid"], self._process, self._cgroups(state["cgroup"]))
         attending = Attendance(plan, Channels.pipes())
         try:
+            if processes.start_time(state["pid"]) != state["started"]:
+                raise Conflict("cannot exec in a stopped container")
             self._complete(plan, attending)
             attending.begin(lambda: joining.Joining(plan, attending.channels.write, attending.channels.inner))
             attending.until_ready()
