@@ -38,7 +38,7 @@ def document() -> dict[str, Any]:
         "linux": {
             "namespaces": sorted(validate.NAMESPACES),
             "capabilities": list(capabilities.NAMES),
-            "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": False},
+            "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": False, "rdma": True},
             "seccomp": {
                 "enabled": libseccomp.present(),
                 "actions": sorted(words.ACTIONS),
