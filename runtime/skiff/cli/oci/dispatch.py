@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 
 from skiff import VERSION
@@ -105,6 +104,6 @@ def command(name: str) -> Callable[[Store, list[str]], int]:
         raise Unsupported(f"{name} is not supported by skiff-oci: it has no CRIU")
     if name not in _COMMANDS:
         raise InvalidInput(f"unknown command {name!r}; see skiff-oci --help")
-    module = importlib.import_module(f"skiff.cli.oci.{name}")
-    found: Callable[[Store, list[str]], int] = module.main
+    # What importlib.import_module does, without a module of 2 ms.
+    found: Callable[[Store, list[str]], int] = __import__(f"skiff.cli.oci.{name}", fromlist=("main",)).main
     return found
