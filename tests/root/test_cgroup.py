@@ -350,7 +350,8 @@ def test_version_2_alone(controlled: CgroupManager) -> None:
 
 def test_what_it_uses(controlled: CgroupManager) -> None:
     controlled.update({"memory": {"limit": 64 * MIB}, "pids": {"limit": 20}, "cpu": {"quota": 10_000, "period": 100_000}})
-    with inside(controlled, "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; echo; exec sleep 100") as process:
+    until_throttled = f"until grep -q 'nr_throttled [1-9]' {place(controlled, 'cpu')}/cpu.stat; do :; done"
+    with inside(controlled, f"{until_throttled}; echo; exec sleep 100") as process:
         assert process.stdout is not None
         process.stdout.readline()
         controlled.entered()
@@ -358,7 +359,7 @@ def test_what_it_uses(controlled: CgroupManager) -> None:
         process.kill()
     assert (stats["memory"]["usage"]["limit"], stats["pids"]["limit"], stats["pids"]["usage"]) == (64 * MIB, 20, 1)
     assert 0 < stats["memory"]["usage"]["usage"] < 64 * MIB
-    assert stats["cpu"]["total"] > 10_000_000
+    assert stats["cpu"]["total"] > 1_000_000
     assert stats["cpu"]["throttled_periods"] > 0
     assert stats["cpu"]["throttled_time"] > 0
     assert "pgfault" in stats["memory"]["raw"]  # the kernel adds up its value later
