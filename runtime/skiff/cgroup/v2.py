@@ -9,7 +9,7 @@ import time
 from skiff.cgroup import device_program, device_rules, files, setting, v2_settings, v2_stats
 from skiff.cgroup.hierarchy import View
 from skiff.errors import Conflict, SyscallError, Unsupported
-from skiff.linux import signals
+from skiff.linux import bpf, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,8 +98,6 @@ class V2:
 
     def _set_devices(self, rules: list[DeviceRule]) -> None:
         """By a program that the kernel asks; a user namespace may load none, and has no devices to confine."""
-        from skiff.linux import bpf
-
         if in_user_namespace():
             return
         program = bpf.load_device_program(device_program.program(device_rules.complete(rules)))
