@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Iterator
 
 import pytest
 
-from skiff.cgroup import hierarchy
+from skiff.cgroup import files, hierarchy
 from skiff.cgroup.manager import open_manager
 from skiff.cgroup.v1 import V1
 from skiff.cgroup.v2 import V2
@@ -406,3 +406,23 @@ def test_what_cannot_be_frozen_is_hunted(real: CgroupManager, monkeypatch: pytes
     process.wait(10)
     process.communicate(timeout=10)
     assert group.pids() == []
+
+
+def test_a_group_that_is_removed_while_a_signal_is_sent_needs_no_thaw(real: CgroupManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As systemd removes a scope when its last process ends, which in version 2 a fatal signal does to a frozen one."""
+    group = getattr(real, "_group", real)
+    group.create({})
+    process = inside(group, "echo; exec sleep 100")
+    assert process.stdout is not None
+    process.stdout.readline()
+
+    def killed_and_removed(_: str, number: int) -> None:
+        process.send_signal(number)
+        freeze(False)
+        process.communicate(timeout=10)
+        group.delete()
+
+    freeze = group.freeze
+    monkeypatch.setattr(files, "signal_all", killed_and_removed)
+    group.kill(signal.SIGTERM)
+    assert process.returncode == -signal.SIGTERM

@@ -7,13 +7,23 @@ import errno
 import os
 import time
 
-from skiff.errors import Conflict, InvalidInput, SkiffError
+from skiff.errors import Conflict, InvalidInput, SkiffError, SyscallError
 from skiff.linux import signals
 from skiff.linux.libc import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from skiff.spec.types import Memory
+
+    class Freezable(Protocol):
+        """A manager, as far as it is wanted here."""
+
+        def freeze(self, frozen: bool) -> None:
+            """Stop its processes, or let them go on."""
+            ...
+
 
 REMOVE_ATTEMPTS = 50
 PAUSE = 0.01
@@ -124,6 +134,15 @@ def _removed(directory: str) -> bool:
             raise
         return False
     return True
+
+
+def thaw_what_is_left(manager: Freezable) -> None:
+    """After a signal under freezing, which may have ended the last process, and whoever watches the group have removed it."""
+    try:
+        manager.freeze(False)
+    except SyscallError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV):
+            raise
 
 
 def signal_all(directory: str, signal: int) -> None:

@@ -156,7 +156,7 @@ class V2:
         try:
             files.signal_all(self._directory, signal)
         finally:
-            self.freeze(False)
+            files.thaw_what_is_left(self)
 
     def oom_kills(self) -> int:
         """From memory.events."""
