@@ -111,4 +111,6 @@ def _make_keys(aside: Path, tree: Path) -> None:
 def _label(tree: Path) -> None:
     """What the policy says of each file; written as attributes, for which the building kernel needs no SELinux."""
     contexts = "/etc/selinux/default/contexts/files/file_contexts"
-    command.run(["chroot", str(tree), "setfiles", "-F", "-e", "/proc", "-e", "/sys", "-e", "/dev", contexts, "/"])
+    # It names files by /proc/self/fd.
+    script = f'mount -t proc proc "$0/proc" && exec chroot "$0" setfiles -F -e /proc -e /sys -e /dev {contexts} /'
+    command.run(["unshare", "--mount", "sh", "-c", script, str(tree)])

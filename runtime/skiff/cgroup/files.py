@@ -7,7 +7,7 @@ import errno
 import os
 import time
 
-from skiff.errors import Conflict, InvalidInput, SkiffError, SyscallError
+from skiff.errors import Conflict, InvalidInput, SkiffError
 from skiff.linux import signals
 from skiff.linux.libc import failure
 
@@ -136,12 +136,12 @@ def _removed(directory: str) -> bool:
     return True
 
 
-def thaw_what_is_left(manager: Freezable) -> None:
+def thaw_what_is_left(manager: Freezable, directory: str) -> None:
     """After a signal under freezing, which may have ended the last process, and whoever watches the group have removed it."""
     try:
         manager.freeze(False)
-    except SyscallError as error:
-        if error.errno not in (errno.ENOENT, errno.ENODEV):
+    except SkiffError:
+        if os.path.isdir(directory):
             raise
 
 

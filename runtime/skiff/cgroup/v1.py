@@ -154,7 +154,7 @@ class V1:
         try:
             files.signal_all(directory, signal)
         finally:
-            files.thaw_what_is_left(self)
+            files.thaw_what_is_left(self, directory)
 
     def oom_kills(self) -> int:
         """From memory.oom_control, since Linux 4.13."""

@@ -156,7 +156,7 @@ class V2:
         try:
             files.signal_all(self._directory, signal)
         finally:
-            files.thaw_what_is_left(self)
+            files.thaw_what_is_left(self, self._directory)
 
     def oom_kills(self) -> int:
         """From memory.events."""
