@@ -230,6 +230,12 @@ def test_what_is_no_engine(text: str) -> None:
         engine.check(text)
 
 
+def test_saved_plans_are_for_threads_alone() -> None:
+    used = engine.opened("dask://127.0.0.1:1", None, Job(FACTS, keep=True), connector(), "")
+    with pytest.raises(UsageError, match="in threads of this machine alone"), used:
+        pass
+
+
 def test_engines() -> None:
     engine.check("threads")
     assert engine.scheduler("dask://127.0.0.1:8786") == "tcp://127.0.0.1:8786"
@@ -238,8 +244,7 @@ def test_engines() -> None:
 
 def test_a_host_whose_worker_was_killed_is_failed_and_met_by_no_other(tmp_path: Path) -> None:
     """A host that accepts and says nothing keeps both in hand; the worker that took it is killed."""
-    with cluster(tmp_path) as dask, socket.create_server(("127.0.0.1", 0)) as mute:
-        met = count(mute)
+    with cluster(tmp_path) as dask, mute_server() as (port, met):
         job = Job(FACTS)
         with clusters.connected(f"tcp://{dask.address}") as client:
             client.wait_for_workers(2, timeout=60)
@@ -253,29 +258,37 @@ def test_a_host_whose_worker_was_killed_is_failed_and_met_by_no_other(tmp_path: 
                     os.kill(pids[holder], signal.SIGKILL)
 
             slow = Connector(Login(connect_timeout=60, banner_timeout=60), Resolver())
-            host = Host("h", "127.0.0.1", port=mute.getsockname()[1], user="me")
+            host = Host("h", "127.0.0.1", port=port, user="me")
             (outcome,) = Fanout(job, slow, [Heard(act)], limits, share).run([host], share.executor)
     assert outcome.state == "failed"
     assert "the worker that had this host in hand was lost" in outcome.faults[0].brief
     assert len(met) <= 1
 
 
-def count(server: socket.socket) -> List[socket.socket]:
-    """The connections that a server is sent, held open."""
+@contextlib.contextmanager
+def mute_server() -> Iterator[Tuple[int, List[socket.socket]]]:
+    """The port of a server that accepts and says nothing, and the connections that it was sent."""
     met: List[socket.socket] = []
+    server = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
         with contextlib.suppress(OSError):
             while True:
                 met.append(server.accept()[0])
 
-    threading.Thread(target=accept, daemon=True).start()
-    return met
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield server.getsockname()[1], met
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for connection in (server, *met):
+            connection.close()
 
 
 def test_the_word_to_stop_reaches_the_workers_and_cuts_what_hangs(dask: Cluster) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        count(mute)
+    with mute_server() as (port, _):
         job = Job(FACTS)
         slow = Connector(Login(connect_timeout=600, banner_timeout=600), Resolver())
 
@@ -286,7 +299,7 @@ def test_the_word_to_stop_reaches_the_workers_and_cuts_what_hangs(dask: Cluster)
         with clusters.connected(f"tcp://{dask.address}") as client:
             share = clusters.Cluster(client, job, slow, None)
             fanout = Fanout(job, slow, [Heard(act)], share.limits(1), share)
-            hosts = [Host(name, "127.0.0.1", port=mute.getsockname()[1], user="me") for name in ("a", "b")]
+            hosts = [Host(name, "127.0.0.1", port=port, user="me") for name in ("a", "b")]
             outcomes = fanout.run(hosts, share.executor)
     assert [outcome.state for outcome in outcomes] == ["interrupted"] * 2
     assert outcomes[0].faults[0].brief.startswith("interrupted while connecting to 127.0.0.1")
@@ -294,8 +307,7 @@ def test_the_word_to_stop_reaches_the_workers_and_cuts_what_hangs(dask: Cluster)
 
 def test_a_scheduler_that_dies_ends_the_run_with_its_hosts_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "GONE", 2.0)
-    with cluster(tmp_path) as dask, socket.create_server(("127.0.0.1", 0)) as mute:
-        count(mute)
+    with cluster(tmp_path) as dask, mute_server() as (port, _):
         job = Job(FACTS)
         slow = Connector(Login(connect_timeout=600, banner_timeout=600), Resolver())
 
@@ -306,7 +318,7 @@ def test_a_scheduler_that_dies_ends_the_run_with_its_hosts_failed(tmp_path: Path
         with clusters.connected(f"tcp://{dask.address}") as client:
             client.wait_for_workers(2, timeout=60)
             share = clusters.Cluster(client, job, slow, None)
-            host = Host("h", "127.0.0.1", port=mute.getsockname()[1], user="me")
+            host = Host("h", "127.0.0.1", port=port, user="me")
             (outcome,) = Fanout(job, slow, [Heard(act)], share.limits(1), share).run([host], share.executor)
     assert outcome.state == "failed"
     assert "was lost" in outcome.faults[0].brief
