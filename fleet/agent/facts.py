@@ -1,5 +1,6 @@
 """What this host is, mostly read from files: docs/exchange.md draws the document."""
 
+import glob
 import hashlib
 import os
 import re
@@ -17,6 +18,7 @@ PYTHON = re.compile(r"(python3|platform-python)(\.\d+)?$")
 COMPAT = "X-Skiff=compat"
 MANAGED = "X-Skiff=engine"  # a line of the drop-in that stays where Skiff set up Docker's own engine
 DROP_IN = "/etc/systemd/system/docker.service.d/skiff.conf"
+CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"  # version 2, 1, hybrid
 UNIT_FOLDERS = "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"
 
 
@@ -165,9 +167,11 @@ def _selinux() -> "Dict[str, Any]":
 def _firewalld() -> "Dict[str, Any]":
     if not any(os.path.exists(os.path.join(folder, "firewalld.service")) for folder in UNIT_FOLDERS[1:]):
         return {"installed": False, "active": "inactive", "enabled": "not-found"}
-    done = process.run(["systemctl", "show", "-p", "ActiveState,UnitFileState", "firewalld.service"], timeout=30)
-    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    return {"installed": True, "active": found.get("ActiveState", "unknown"), "enabled": found.get("UnitFileState", "unknown")}
+    # systemd's own word would cost it and us as much as all other facts together.
+    runs = any(read(os.path.join(folder, "system.slice/firewalld.service/cgroup.procs")) for folder in CGROUPS)
+    enabled = "enabled" if glob.glob(os.path.join(UNIT_FOLDERS[0], "*.wants/firewalld.service")) else "disabled"
+    masked = os.path.realpath(os.path.join(UNIT_FOLDERS[0], "firewalld.service")) == os.devnull
+    return {"installed": True, "active": "active" if runs else "inactive", "enabled": "masked" if masked else enabled}
 
 
 def _memory() -> int:

@@ -44,6 +44,7 @@ class Host:
         self.reboot: "List[str]" = []
         self.changed: "Set[str]" = set()
         self.looking = looking
+        self.reached: "Set[str]" = set()  # repositories to come whose metadata the plan's dry run has fetched into the host's cache
         self.planning = True
         self.forecast = Forecast()
         self.accounts = Accounts()

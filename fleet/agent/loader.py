@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SELF = ""  # this text's own name
 SOURCES: "Dict[str, Union[str, bytes]]" = {}  # texts, or code as marshal writes it; the names of packages end in a dot
+COMPILED: "Dict[str, CodeType]" = {}  # what this process made of texts, by the same names
 
 
 class Sources:
@@ -38,11 +39,13 @@ class Sources:
 
 def code(name: str) -> "CodeType":
     """A module's code."""
-    found = SOURCES[name] if name in SOURCES else SOURCES[name + "."]
+    key = name if name in SOURCES else name + "."
+    found = SOURCES[key]
     if isinstance(found, bytes):
         loaded: "CodeType" = marshal.loads(found)  # noqa: S302 # its digest was checked
         return loaded
-    return compile(found, origin(name), "exec", dont_inherit=True)
+    COMPILED[key] = compile(found, origin(name), "exec", dont_inherit=True)
+    return COMPILED[key]
 
 
 def origin(name: str) -> str:
@@ -51,8 +54,9 @@ def origin(name: str) -> str:
 
 
 def pack() -> bytes:
-    """The code of all modules behind its sha256, as the stub finds it in the cache."""
-    data = marshal.dumps({name: marshal.dumps(code(name.rstrip("."))) for name in SOURCES})
+    """Every module behind the sha256 of it all, as the stub finds it: code where this run had a use for it, else text."""
+    code(SELF)
+    data = marshal.dumps({name: marshal.dumps(COMPILED[name]) if name in COMPILED else SOURCES[name] for name in SOURCES})
     return hashlib.sha256(data).digest() + data
 
 

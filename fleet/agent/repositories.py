@@ -33,4 +33,6 @@ def foreseen(coming: "Dict[str, Any]", read: "Callable[[Dict[str, Any]], bytes]"
             if text is not None:
                 with open(os.path.join(folder, name + SUFFIX), "wb") as stream:
                     stream.write(read(text) if isinstance(text, dict) else text.encode("utf-8", "surrogateescape"))
-        yield ["--setopt=reposdir=" + folder]
+        # One that cannot be had is no repository without the package.
+        wanted = ["--setopt={}.skip_if_unavailable=0".format(name) for name, text in sorted(coming.items()) if text is not None]
+        yield ["--setopt=reposdir=" + folder, *wanted]

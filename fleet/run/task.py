@@ -19,7 +19,6 @@ from fleet.inventory.patterns import select
 from fleet.inventory.settings import CONNECTION_KEYS
 from fleet.number import whole
 from fleet.progress.document import Document
-from fleet.progress.junit import Junit
 from fleet.progress.lines import Lines
 from fleet.progress.output import write_error, write_line
 from fleet.progress.tap import Tap
@@ -158,7 +157,11 @@ def execute(
 ) -> Tuple[List[HostOutcome], int]:
     """The run itself, shown as the options ask; `about` goes into its record."""
     # First, for what cannot be written is refused as it begins, and the record is to know of no run that never was.
-    files: List[Listener] = [Junit(Path(options.junit))] if options.junit else []
+    files: List[Listener] = []
+    if options.junit:
+        from fleet.progress.junit import Junit  # XML is slow to import
+
+        files.append(Junit(Path(options.junit)))
     forks = int(options.forks) if options.forks else None
     with engine.opened(options.engine, forks, job, connector, own_roles(options)) as used:
         listeners = [*files, Record(task, who=job.who, about=about), *shown(job, options, quiet)]
@@ -205,10 +208,13 @@ def open_roles(options: Options) -> Tuple[Tuple[Role, ...], Dict[str, Variable],
     own = own_roles(options)
     paths = loader.find(loader.BUILT_IN, Path(own) if own else None)
     names = loader.select(list(paths), words(options.roles), words(options.skip_roles))
+    chosen = {name: loader.load_role(name, paths[name]) for name in names}
     # A variable of a role that is left out is still a variable: its inventory stays right.
-    loaded = {name: loader.load_role(name, path) for name, path in paths.items()}
-    declared = defaults.merge(role.variables for role in loaded.values())
-    return tuple(loaded[name] for name in names), declared, len(names) == len(paths)
+    declared = defaults.merge(
+        chosen[name].variables if name in chosen else defaults.read_defaults(name, path / "defaults.yml")
+        for name, path in paths.items()
+    )
+    return tuple(chosen.values()), declared, len(names) == len(paths)
 
 
 def own_roles(options: Options) -> str:

@@ -29,6 +29,8 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     if host.planning and not want["files"]:
         with repositories.foreseen(host.forecast.repositories, host.contents.read) as options:
             touched = dnf.foreseen(tool, verb, words, options, host.looking)
+        if not host.looking:
+            host.reached.update(host.forecast.repositories)
     change = Change(verb, "")
     change.contents = [want["files"][name] for name in names] if want["files"] else []
     _tell(change, want, names, _packages(touched, names, words), host)

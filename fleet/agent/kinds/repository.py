@@ -40,7 +40,7 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     if want["gpgcheck"]:
         for key in want["gpgkey"].split():
             _import_key(key, _proxy(want["options"]), host)
-    if want["enabled"]:
+    if want["enabled"] and want["name"] not in host.reached:
         with repositories.foreseen({want["name"]: _text(want)}, host.contents.read) as options:
             dnf.make_cache(dnf.command(host.facts), want["name"], options)
     _document(want).write(change, host)
