@@ -32,7 +32,9 @@ KEPT = {
 def of(want: "Want", change: Change, host: "Host") -> str:
     """The digest of one change: what would be done, told with the old values, and the state of the files that it starts from."""
     secret = bool(want.get("secret"))
-    told = [change.action, change.summary, "" if secret else change.diff, change.steps, sorted(change.also)]
+    # The diff of a departure says since when containers are up.
+    diff = "" if secret or want["kind"] == "departure" else change.diff
+    told = [change.action, change.summary, diff, change.steps, sorted(change.also)]
     try:
         found = [want["id"], told, _state(want, change, host, secret)]
     except OSError as error:
@@ -66,16 +68,16 @@ def _state(want: "Want", change: Change, host: "Host", secret: bool) -> "Any":
     if kind in ("file", "json"):
         return _path(document.real_path(want["path"]), secret)
     if kind in KEPT:
-        return _path(KEPT[kind].format(want.get("name")), False)
+        return _path(KEPT[kind].format(want.get("name")), secret)
     if kind == "link":
         return _path(want["path"], False)
     if kind == "directory":
         return [_path(want["path"], False), _names(want["path"]) if change.action == "remove" else []]
     if kind == "archive":
         return tree.describe(want["path"]) if os.path.isdir(want["path"]) else None
-    if kind == "unit":
-        found = host.units.properties(want["name"])
-        return [found.get(name, "") for name in ("LoadState", "ActiveState", "UnitFileState")]
+    if kind in ("unit", "departure"):
+        found = [host.units.properties(name) for name in (want.get("units") or [want["name"]])]
+        return [[unit.get(name, "") for name in ("LoadState", "ActiveState", "UnitFileState")] for unit in found]
     if kind in ("group", "user"):
         row = host.accounts.user(want["name"]) if kind == "user" else host.accounts.group(want["name"])
         return row[:1] + row[2:] if row is not None else None  # without the password

@@ -81,6 +81,7 @@ MOVES: Dict[str, List[Move]] = {
     "directory": [refilled, lambda path, _: path.chmod(0o700)],
     "archive": [refilled],
     "unit": [lambda _, seen: seen.state.update(ActiveState="active"), lambda _, seen: seen.state.update(UnitFileState="enabled")],
+    "departure": [lambda _, seen: seen.state.update(ActiveState="active")],
     "user": [lambda _, seen: seen.row.__setitem__(6, "/bin/false")],
     "group": [lambda _, seen: seen.row.__setitem__(2, "1001")],
     "package": [],
@@ -108,7 +109,15 @@ def test_it_moves_with_the_state_that_a_change_starts_from(kind: str, move: Move
 )
 def test_it_moves_with_what_would_be_done(kind: str, fields: Dict[str, Any], place: Path) -> None:
     want = {"kind": kind, "path": str(place)}
-    assert of(want, Seen(), changed(**fields)) != of(want, Seen(), changed())
+    counts = kind != "departure" or "diff" not in fields
+    assert (of(want, Seen(), changed(**fields)) != of(want, Seen(), changed())) is counts
+
+
+def test_how_long_containers_are_up_does_not_count() -> None:
+    first, second = (
+        of({"kind": "departure"}, Seen(), changed(diff=f"container x: Up {hours} hours -> stopped")) for hours in (1, 2)
+    )
+    assert first == second
 
 
 def test_what_lies_in_a_directory_counts_where_it_is_to_go(root: Path) -> None:
@@ -128,7 +137,7 @@ def test_passwords_and_units_results_do_not_count(place: Path) -> None:
         assert of({"kind": kind}, seen, changed()) == before
 
 
-@pytest.mark.parametrize("kind", ["file", "json"])
+@pytest.mark.parametrize("kind", ["file", "json", "repository"])
 def test_a_secret_files_bytes_are_never_digested(place: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: str) -> str:
         raise AssertionError
