@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Tuple
 
 import pytest
 
 from fleet.lab import Lab
 from tests.lab.conftest import FreshHost
-from tests.lab.relay import Relay
+from tests.lab.relay import Connection, Relay
 from tests.lab.suite import Suite, changed, journal, own_roles, planned
+
+LARGEST = 64 << 10  # bytes on the wire, both ways, key exchange included
 
 
 @pytest.fixture
@@ -42,21 +45,27 @@ def through_relay(suite: Suite, relay: Relay, host: str) -> str:
     return str(path)
 
 
-def assert_one_connection_one_exec(suite: Suite, host: str) -> None:
-    """A run without changes takes one connection, one exec, no SFTP and five round trips, the connect's own included."""
+def provision_by_one_exec(suite: Suite, host: str) -> Tuple[str, Connection]:
+    """A run's outcome and the one connection, with one exec and no SFTP, that it took."""
     address = next(status.address for status in suite.lab.status() if status.name == host)
     relay = Relay((address, 22))
     inventory = through_relay(suite, relay, host)
     before = len(journal(suite.lab, host))
     outcome = suite.document("provision", host, inventory=inventory)
     relay.close()
-    assert outcome[host]["state"] == "ok"
     said = journal(suite.lab, host)[before:]
     assert len([line for line in said if line.startswith("Connection from")]) == 1
     assert len([line for line in said if line.startswith("Starting session: ")]) == 1
     assert not [line for line in said if "sftp" in line]
     (connection,) = relay.connections
-    assert connection.round_trips == 5
+    return outcome[host]["state"], connection
+
+
+def assert_no_change_is_short(suite: Suite, host: str) -> None:
+    """A run without changes takes five round trips, the connect's own included, and no contents travel."""
+    state, connection = provision_by_one_exec(suite, host)
+    assert (state, connection.round_trips) == ("ok", 5)
+    assert connection.to_server.carried + connection.to_client.carried < LARGEST
 
 
 def test_a_bare_host_becomes_a_verified_container_host(suite: Suite, fresh_host: FreshHost) -> None:
@@ -70,7 +79,7 @@ def test_a_bare_host_becomes_a_verified_container_host(suite: Suite, fresh_host:
     second = suite.document("provision", name)
     assert (second["status"], second[name]["state"], changed(second[name])) == (0, "ok", [])
     assert not any(event["kind"] == "begin" and event.get("host") for event in suite.events())
-    assert_one_connection_one_exec(suite, name)
+    assert_no_change_is_short(suite, name)
     verified = suite.document("verify", name)
     assert (verified["status"], planned(verified[name])) == (0, [])
     assert {"firewall", "selinux", "kernel", "service"} <= {check["role"] for check in verified[name]["checks"]}
@@ -122,7 +131,15 @@ def test_a_handler_runs_once_for_its_change_and_not_without(own: Suite, lab: Lab
 
 def test_a_run_without_changes_is_short(own: Suite, lab: Lab) -> None:
     own.document("provision", "lab1")
-    assert_one_connection_one_exec(own, "lab1")
+    assert_no_change_is_short(own, "lab1")
+
+
+def test_contents_travel_on_the_same_exec(own: Suite, lab: Lab) -> None:
+    own.options = (*own.options, "--set", f"word={'much ' * 500}")  # a thousand times that is the file's text
+    state, connection = provision_by_one_exec(own, "lab1")
+    assert state == "changed"
+    assert connection.to_server.carried > 2_500_000
+    assert connection.round_trips < 20  # the window of the channel is filled again in between
 
 
 def test_a_host_without_python_gets_it_first_and_a_plan_says_so(own: Suite, lab: Lab, fresh_host: FreshHost) -> None:
