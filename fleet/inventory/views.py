@@ -15,6 +15,7 @@ from fleet.secret import Reference
 
 SECRET = re.compile(r"(?i)pass(wd|word|phrase)?\Z|secret|token|api_?key")
 HIDDEN = "<not shown>"
+LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # user and password before an address's host: a proxy's, it may be
 
 
 def listing(inventory: Inventory, names: Collection[str]) -> Dict[str, Any]:
@@ -96,7 +97,9 @@ def hidden(name: str, value: Any) -> Any:
         return [hidden(name, item) for item in value]
     if isinstance(value, (Vaulted, Reference)):
         return str(value)
-    return HIDDEN if SECRET.search(name) and value is not None else value
+    if SECRET.search(name) and value is not None:
+        return HIDDEN
+    return LOGIN.sub(HIDDEN, value) if isinstance(value, str) else value
 
 
 def variable_lines(hosts: Mapping[str, Any]) -> Iterator[str]:

@@ -100,6 +100,7 @@ def test_docker_s_engine_through_a_proxy_pinned_reloaded_restarted(
     assert (verified["status"], planned(verified[host])) == (0, [])
     titles = {check["title"] for check in verified[host]["checks"] if check["passed"]}
     assert {"A container runs", "Its memory limit is enforced", "The engine warns of nothing"} <= titles
+    assert older in Suite(lab, suite.directory).run("version", host).stdout
     # The password was needed, is root's alone, and told to nobody.
     assert mirror.refused
     assert any(path.endswith(f"/docker-ce-{older}-1.el9.x86_64.rpm") for path in mirror.asked)

@@ -136,6 +136,14 @@ def test_show_keeps_what_is_named_like_a_secret(ansible: Path, capsys: pytest.Ca
     assert found["w2"]["key"]["value"] == "<encrypted by ansible-vault>"
 
 
+def test_show_keeps_the_login_in_an_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "hosts.yml").write_text('hosts: {web1: {http_proxy: "http://me:hunter22@proxy.test:3128", no_proxy: [a@b]}}\n')
+    inventories.show("show", "all", str(tmp_path / "hosts.yml"), json=True)
+    found: Dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert found["web1"]["http_proxy"]["value"] == "http://<not shown>@proxy.test:3128"
+    assert found["web1"]["no_proxy"]["value"] == ["a@b"]
+
+
 @pytest.mark.parametrize(
     ("view", "expected"),
     [
