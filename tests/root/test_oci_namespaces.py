@@ -47,6 +47,15 @@ def test_in_a_user_namespace_everything_else_is_there_too(users: Oci, tmp_path: 
     assert lines[-2:] == ["0", "refused"]
 
 
+def test_a_bind_can_be_idmapped_by_the_containers_own_mapping(users: Oci, tmp_path: Path) -> None:
+    """What is root's on the host is root's inside; without the mapping it is nobody's."""
+    (tmp_path / "note").write_text("")
+    for options, owner in ((["rbind", "idmap"], "0"), (["rbind"], "65534")):
+        mount = {"destination": "/mnt", "type": "bind", "source": str(tmp_path / "note"), "options": options}
+        linux = {"namespaces": kinds("user"), **MAPPED}
+        assert users.said("stat", "-c", "%u", "/mnt", linux=linux, mounts=[mount]).strip() == owner
+
+
 def test_root_of_a_user_namespace_is_nobody_outside(users: Oci) -> None:
     bundle = users.bundle("a", "sleep", "100", linux={**users.box.spec()["linux"], "namespaces": kinds("user"), **MAPPED})
     users("run", "-d", "-b", str(bundle), "a")

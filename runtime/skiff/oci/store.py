@@ -104,15 +104,32 @@ class Store:
     @contextlib.contextmanager
     def lock(self, identity: str) -> Iterator[None]:
         """Nobody else changes the container meanwhile."""
+        fd = self._locked(identity)
+        while fd < 0:
+            fd = self._locked(identity)
         try:
-            fd = os.open(f"{self.directory(identity)}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            yield
+        finally:
+            os.close(fd)
+
+    def _locked(self, identity: str) -> int:
+        """-1 if the container was deleted while we waited: another of the same name has another lock."""
+        path = f"{self.directory(identity)}/lock"
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
             raise NotFound(f"container does not exist: {identity}") from None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
+            if os.path.samestat(os.fstat(fd), os.stat(path)):
+                return fd
+        except FileNotFoundError:
+            pass
+        except BaseException:
             os.close(fd)
+            raise
+        os.close(fd)
+        return -1
 
     def remove(self, identity: str) -> None:
         """Give the identity back; one that is not there is given back already."""
