@@ -144,7 +144,8 @@ def test_a_hook_may_ask_about_its_container(oci: Oci, tmp_path: Path) -> None:
     ask.write_text(f"#!/bin/sh\n{oci.command[0]} --root {oci.root} state a > {tmp_path}/told.$1\n")
     ask.chmod(0o755)
     hooks = {stage: [hook(ask, stage)] for stage in ("createRuntime", "poststart")}
-    oci("run", "-b", str(oci.bundle("a", "sleep", "0.2", hooks=hooks)), "a")
+    oci("run", "-d", "-b", str(oci.bundle("a", "sleep", "100", hooks=hooks)), "a")
+    oci("delete", "--force", "a")
     told = {stage: json.loads((tmp_path / f"told.{stage}").read_text())["status"] for stage in hooks}
     assert told == {"createRuntime": "creating", "poststart": "running"}
 

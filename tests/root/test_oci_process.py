@@ -17,7 +17,7 @@ from typing import Any, Callable
 import pytest
 
 from skiff.linux import terminal
-from tests.root.box import alive
+from tests.root.box import alive, status_field
 from tests.root.oci import Oci
 
 
@@ -163,6 +163,15 @@ def test_umask_groups_and_user(oci: Oci) -> None:
 
 def test_no_new_privileges(oci: Oci) -> None:
     assert oci.said("grep", "NoNewPrivs", "/proc/self/status", process={"noNewPrivileges": True}) == "NoNewPrivs:\t1\n"
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_what_waits_for_its_start_holds_no_more_than_it_will_have(oci: Oci, user: int) -> None:
+    bundle = oci.bundle("a", "sleep", "100")
+    oci.spec("a", lambda spec: spec["process"].update(user={"uid": user, "gid": user}))
+    oci("create", "-b", str(bundle), "a")
+    assert status_field(oci.state("a")["pid"], "CapPrm") == "00000000a80425fb"
+    oci("delete", "--force", "a")
 
 
 def test_unknown_capabilities_are_a_warning(oci: Oci) -> None:

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from skiff.oci.entrant import Entrant, EntrantPlan
+    from skiff.oci.steps import EntrantPlan, Steps
 
 
 class Channels:
@@ -39,7 +39,7 @@ class Channels:
                 setattr(self, name, -1)
 
 
-def fork(plan: EntrantPlan, entrant: Callable[[], Entrant]) -> int:
+def fork(plan: EntrantPlan, entrant: Callable[[], Steps]) -> int:
     """Change the pid namespace, which is the next child's, around the fork; with a user namespace the child does that."""
     pids = plan.namespaces
     changed = not pids.users and (pids.new_pid or pids.pid >= 0)
@@ -66,7 +66,7 @@ class Attendance:
         self.run_hooks: Callable[[int], None] | None = None
         self.listener: listener.Listener | None = None
 
-    def begin(self, entrant: Callable[[], Entrant]) -> None:
+    def begin(self, entrant: Callable[[], Steps]) -> None:
         """Fork."""
         self.pid = fork(self.plan, entrant)
         os.close(self.channels.write)

@@ -106,12 +106,12 @@ def _close(plan: InitPlan) -> None:
 def _plan(spec: Spec, bundle: str, around: Surroundings) -> InitPlan:
     cgroup = around.cgroup
     linux = spec.get("linux") or {}
+    if linux.get("mountLabel"):
+        labels.require_selinux()
     planned = namespaces.of_spec(spec)
     try:
         process = process_plan(spec, around, planned)
         own_view = bool(planned.made & ns.CLONE_NEWCGROUP)
-        if planned.new_user and planned.privileged and own_view and _writable_cgroup(spec):
-            cgroup.delegate(planned.mappings.root())
         circumstances = rootfs.Circumstances(around.mounts, cgroup.views(own_view), users=planned.users, no_pivot=around.no_pivot)
         root = rootfs.plan(spec, bundle, circumstances)
         if not os.path.isdir(root.path):
@@ -125,13 +125,7 @@ def _plan(spec: Spec, bundle: str, around: Surroundings) -> InitPlan:
     plan.preserved = around.preserved
     plan.hostname, plan.domainname = os.fsencode(spec.get("hostname") or ""), os.fsencode(spec.get("domainname") or "")
     _plan_hooks(spec, plan, hook_state(spec, around.identity, bundle))
-    if linux.get("mountLabel"):
-        labels.require_selinux()
     return plan
-
-
-def _writable_cgroup(spec: Spec) -> bool:
-    return any(mount.get("type") == "cgroup" and "ro" not in (mount.get("options") or []) for mount in spec.get("mounts") or [])
 
 
 def process_plan(spec: Spec, around: Surroundings, planned: NamespacePlan) -> ProcessPlan:

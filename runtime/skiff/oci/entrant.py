@@ -1,123 +1,31 @@
 """The way of a forked process into a container, up to exec: what init and a process of exec have in common.
 
-From the container's root on, the files that names lead to are the container's: nothing here imports, loads a library or a
-codec, asks NSS or prints. A failure leaves as numbers.
+The rule of steps.py holds here too: from the container's root on nothing is imported, opened by a host's name, or said.
 """
 
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import resource
-import sys
 
 from skiff.errors import SyscallError
-from skiff.linux import (
-    capabilities,
-    keyring,
-    namespaces,
-    prctl,
-    processes,
-    scheduling,
-    seccomp,
-    signals,
-    terminal,
-)
+from skiff.linux import capabilities, keyring, namespaces, prctl, processes, scheduling, seccomp, terminal
 from skiff.oci import command, console, failure, identity, inroot
+from skiff.oci.steps import EntrantPlan, Refusal, Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
-
-    from skiff.oci.namespaces import NamespacePlan
-    from skiff.oci.process import ProcessPlan
     from skiff.oci.seccomp import Filter
 
 
-class EntrantPlan:
-    """All that the process needs, made before the fork.
-
-    `cgroups` are the files to which it writes 0; `preserved` descriptors from 3 on pass exec; `console` is a connected socket.
-    """
-
-    __slots__ = ("cgroups", "console", "dies_with_parent", "namespaces", "preserved", "process", "stdio")
-
-    def __init__(self, namespaces: NamespacePlan, process: ProcessPlan, cgroups: list[str]) -> None:
-        self.namespaces, self.process, self.cgroups = namespaces, process, cgroups
-        self.stdio = (0, 1, 2)
-        self.dies_with_parent = False
-        self.preserved = 0
-        self.console = -1
-
-    def descriptors(self) -> tuple[int, ...]:
-        """What must stay open until exec."""
-        console = (self.console,) if self.console >= 0 else ()
-        return (*self.namespaces.descriptors(), *console, *range(3, 3 + self.preserved))
-
-
-class Refusal(Exception):
-    """A reason that no errno tells."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
-class Entrant:
-    """From fork to exec; `step` and `index` say how far it got."""
+class Entrant(Steps):
+    """All steps but those that make a container; `setgroups` tells whether the user namespace lets it have other groups."""
 
     def __init__(self, plan: EntrantPlan, report: int, gate: int) -> None:
-        self.plan = plan
-        self.report = report
-        self.gate = gate
-        self.step = failure.CGROUP
-        self.index = 0
-        self.program = b""
+        super().__init__(plan, report, gate)
         self.setgroups = True
         self.label = -1
-
-    def run(self) -> NoReturn:
-        """Never returns: execs, or reports and ends."""
-        number = failure.INTERNAL
-        try:
-            gc.disable()
-            self.enter()
-            os.execve(self.program, self.plan.process.args, self.plan.process.env)  # noqa: S606  # what all of this is for
-        except (OSError, SyscallError) as error:
-            number = error.errno or failure.INTERNAL
-        except Refusal as refusal:
-            number = refusal.number
-        except BaseException:  # noqa: S110  # nothing may be printed here; INTERNAL is the report
-            pass
-        finally:
-            try:
-                os.write(self.report, failure.pack(self.step, number, self.index))
-            finally:
-                os._exit(1)
-
-    def enter(self) -> None:
-        """All the steps, to the moment before exec."""
-        raise NotImplementedError
-
-    def ask(self, request: int, number: int = 0) -> None:
-        """Have the process outside do something, and wait until it is done; if it is gone, so are we."""
-        os.write(self.report, failure.pack(request, number, 0))
-        if not os.read(self.gate, 1):
-            os._exit(1)
-
-    def detach(self) -> None:
-        """Leave nothing of the parent's that the program could inherit or an image could hook into."""
-        self.tie_to_parent()
-        prctl.prctl(prctl.PR_SET_DUMPABLE, 0)
-        processes.reset_signals()
-        os.setsid()
-        for number, fd in enumerate(self.plan.stdio):
-            os.dup2(fd, number)
-        processes.close_all_but((self.report, self.gate, *self.plan.descriptors()))
-        for finders in (sys.path, sys.meta_path, sys.path_hooks, sys.path_importer_cache):
-            finders.clear()
-        sys.excepthook = lambda *_: None
-        os.umask(0)
 
     def place(self) -> None:
         """What is the host's to grant: cgroup, processors, priorities, and limits above the present ones."""
@@ -278,6 +186,16 @@ class Entrant:
         if not os.getcwdb().startswith(b"/"):
             raise Refusal(failure.OUTSIDE_ROOT)
         os.umask(process.umask)
+        self._reduce()
+
+    def _reduce(self) -> None:
+        """To what the program will have, and what a filter without no_new_privs takes to install."""
+        process = self.plan.process
+        self.step = failure.CAPABILITIES
+        kept = process.permitted | process.inheritable
+        if process.filter is not None and not process.no_new_privileges:
+            kept |= 1 << capabilities.NUMBERS["CAP_SYS_ADMIN"]
+        capabilities.set_sets(process.effective, kept, process.inheritable)
 
     def _change_user(self) -> None:
         process = self.plan.process
@@ -319,8 +237,8 @@ class Entrant:
             self.step = failure.LABEL
             os.write(self.label, process.label.text)
         self.step = failure.CAPABILITIES
-        everything = capabilities.permitted()  # of which a change of user has left nothing in effect
-        capabilities.set_sets(everything, everything, process.inheritable)
+        kept = capabilities.permitted()
+        capabilities.set_sets(kept, kept, process.inheritable)
         if process.no_new_privileges:
             prctl.prctl(prctl.PR_SET_NO_NEW_PRIVS, 1)
         if process.filter is not None:
@@ -338,11 +256,6 @@ class Entrant:
         if notifies:
             self.ask(failure.LISTENER, listener)
             os.close(listener)
-
-    def tie_to_parent(self) -> None:
-        """Die with it, where that is wanted; a change of user cuts the tie."""
-        if self.plan.dies_with_parent:
-            prctl.prctl(prctl.PR_SET_PDEATHSIG, signals.SIGKILL)
 
 
 def _set_limit(number: int, soft: int, hard: int) -> None:

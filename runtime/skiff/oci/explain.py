@@ -10,7 +10,7 @@ from skiff.oci import command, failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from skiff.oci.entrant import EntrantPlan
+    from skiff.oci.steps import EntrantPlan
 
 
 def explain(plan: EntrantPlan, step: int, number: int, index: int) -> failure.CreateError:

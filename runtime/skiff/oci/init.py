@@ -6,7 +6,8 @@ import os
 
 from skiff.linux import mounts, namespaces, network
 from skiff.oci import failure, hooks, hostmounts, rootfs
-from skiff.oci.entrant import Entrant, EntrantPlan, Refusal
+from skiff.oci.entrant import Entrant
+from skiff.oci.steps import EntrantPlan, Refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import os
 from skiff.errors import Conflict
 from skiff.oci import failure
 from skiff.oci import namespaces as ns
-from skiff.oci.entrant import Entrant, EntrantPlan
+from skiff.oci.entrant import Entrant
 from skiff.oci.process import ProcessPlan
+from skiff.oci.steps import EntrantPlan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -28,10 +28,6 @@ class Mappings:
     def __bool__(self) -> bool:
         return bool(self.users or self.groups)
 
-    def root(self) -> int:
-        """The host's uid of the namespace's root."""
-        return next(host - container for container, host, _ in self.users if container == 0)
-
     def write(self, pid: int) -> None:
         """Give them to the user namespace that `pid` has just made; SkiffError if this user may not have those ids."""
         if os.geteuid() != 0 and _only(self.groups, os.getegid()):

@@ -11,11 +11,11 @@ import pytest
 from skiff.errors import Unsupported
 from skiff.linux import namespaces as ns
 from skiff.oci import failure, hooks, labels
-from skiff.oci.entrant import EntrantPlan
 from skiff.oci.explain import explain
 from skiff.oci.mappings import Mappings
 from skiff.oci.namespaces import NamespacePlan
 from skiff.oci.process import ProcessPlan, processors, unknown_capabilities
+from skiff.oci.steps import EntrantPlan
 
 PROCESS: Any = {"args": ["/bin/x"], "cwd": "/y", "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 5, "hard": 1 << 63}]}
 
