@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -38,7 +39,9 @@ def test_of_many_starts_one_wins_and_deletes_agree(oci: Oci) -> None:
     assert list(oci.root.iterdir()) == []
 
 
-def test_a_lock_of_a_container_that_is_gone_is_not_that_of_its_successor(tmp_path: Path) -> None:
+def test_a_lock_of_a_container_that_is_gone_is_not_that_of_its_successor(
+    tmp_path: Path, until: Callable[[Callable[[], bool]], None]
+) -> None:
     """Whoever waited for the old one must take the new one's."""
     store = Store(str(tmp_path / "oci"))
     store.add("a")
@@ -58,6 +61,7 @@ def test_a_lock_of_a_container_that_is_gone_is_not_that_of_its_successor(tmp_pat
 
     waiter = threading.Thread(target=wait)
     waiter.start()
+    until(lambda: f"-> FLOCK  ADVISORY  WRITE {os.getpid()} " in Path("/proc/locks").read_text())
     store.remove("a")
     store.add("a")
     os.close(old)
