@@ -104,3 +104,12 @@ def test_a_mount_namespace_is_joined_by_path(oci: Oci, tmp_path: Path) -> None:
         holder.kill()
         holder.wait()
         holder.stdout.close()
+
+
+def test_a_name_taken_by_a_create_that_died_is_given_back(oci: Oci) -> None:
+    Store(str(oci.root)).add("a")
+    bundle = oci.bundle("a", "true")
+    assert "container with id exists: a" in oci("create", "-b", str(bundle), "a", check=False).stderr
+    oci("delete", "--force", "a")
+    oci("run", "-b", str(bundle), "a")
+    assert list(oci.root.iterdir()) == []

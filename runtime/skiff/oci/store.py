@@ -2,12 +2,14 @@
 
 <root>/<id>/state.json    written aside and renamed; runtime state, so not synced
 <root>/<id>/config.json   the specification as it was at the creation, for those who come later
-<root>/<id>/lock          held (flock) by whoever changes the container; the kernel lets go of a dead holder's
+<root>/<id>/lock          there from the start; held (flock) by whoever changes the container; the kernel lets go of a dead holder's
+<root>/@<pid>             a container's directory before it has its name
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -54,12 +56,18 @@ class Store:
             raise NotFound(f"container does not exist: {identity}") from None
 
     def add(self, identity: str) -> None:
-        """Take the identity; Conflict if another has it."""
+        """Take the identity, with its lock; Conflict if another has it."""
+        directory, aside = self.directory(identity), f"{self.root}/@{os.getpid()}"
         os.makedirs(self.root, mode=0o711, exist_ok=True)
+        os.makedirs(aside, mode=0o711, exist_ok=True)
+        os.close(os.open(f"{aside}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
-            os.mkdir(self.directory(identity), 0o711)
-        except FileExistsError:
-            raise Conflict(f"container with id exists: {identity}: delete it first") from None
+            os.rename(aside, directory)
+        except OSError as error:
+            _remove(aside)
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                raise Conflict(f"container with id exists: {identity}: delete it first") from None
+            raise
 
     def save(self, identity: str, state: dict[str, Any]) -> None:
         """Replace the state whole."""
@@ -116,7 +124,7 @@ class Store:
         """-1 if the container was deleted while we waited: another of the same name has another lock."""
         path = f"{self.directory(identity)}/lock"
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             raise NotFound(f"container does not exist: {identity}") from None
         try:
@@ -133,11 +141,16 @@ class Store:
 
     def remove(self, identity: str) -> None:
         """Give the identity back; one that is not there is given back already."""
-        directory = self.directory(identity)
-        with contextlib.suppress(FileNotFoundError):
-            for name in os.listdir(directory):
+        _remove(self.directory(identity))
+
+
+def _remove(directory: str) -> None:
+    """The lock last, and whoever opens it makes none: so a removal that is cut short can be done again."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in sorted(os.listdir(directory), key=lambda name: name == "lock"):
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{directory}/{name}")
-            os.rmdir(directory)
+        os.rmdir(directory)
 
 
 def is_paused(cgroup: str) -> bool:

@@ -44,7 +44,7 @@ def main(containers: Store, arguments: list[str]) -> int:
 def delete(containers: Store, identity: str, force: bool) -> None:
     """Kill what is left and remove it all; can be repeated after having been cut short."""
     with containers.lock(identity):
-        state = containers.load(identity)
+        state = _load(containers, identity)
         if not force:
             status.require("delete", identity, state["status"])
         spec = containers.load_spec(identity)
@@ -57,6 +57,15 @@ def delete(containers: Store, identity: str, force: bool) -> None:
         cgroup.delete()
         containers.remove(identity)
     _poststop(spec, state)
+
+
+def _load(containers: Store, identity: str) -> dict[str, Any]:
+    """One that holds its name and nothing else was cut short: whoever made or removed it would have the lock."""
+    try:
+        return containers.load(identity)
+    except NotFound:
+        containers.remove(identity)
+        raise
 
 
 def _poststop(spec: Spec, state: dict[str, Any]) -> None:
