@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,7 @@ def main() -> int:
     parser.add_argument("--hosts", default="100,1000", help="how many, separated by commas")
     parser.add_argument("--lab", default="bench-thousand", help="the lab's name")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was brought up is taken down again
     lab = Lab(given.lab)
     lines: List[str] = [
         "| hosts | run | wall s | ms a host | control CPU ms a host | host CPU ms a host | MB |",

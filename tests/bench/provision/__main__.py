@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -65,6 +66,7 @@ def rounds(bench: Bench, hosts: Hosts, names: List[str], runs: int, repeats: int
 def main() -> int:
     """The benchmark."""
     given = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was brought up is taken down again
     counts = [int(word) for word in given.hosts.split(",")]
     names = [word.strip() for word in given.names.split(",")]
     document: Dict[str, Any] = {"machine": machine(), "counts": {}, "samples": [], "delay": []}
