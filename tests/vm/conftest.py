@@ -1,12 +1,15 @@
 """Virtual machines for the tests, one for each image and session.
 
 cgroup2          a Debian with its own kernel, version 2 of control groups alone, systemd 252, this repository in /root/skiff
+selinux          the same with SELinux, enforcing, every file labelled
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from pathlib import Path
 from typing import Iterator
 
 import pytest
@@ -28,12 +31,24 @@ def vm_machine() -> None:
         pytest.skip(f"not installed: {' '.join(missing)}")
 
 
-@pytest.fixture(scope="session")
-def cgroup2(vm_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+@contextlib.contextmanager
+def _boot(recipe: image.Recipe, directory: Path) -> Iterator[Machine]:
     try:
-        built = image.obtain(image.CGROUP2)
+        built = image.obtain(recipe)
     except FleetError as error:
         pytest.fail(f"the image could not be built: {error}\n{error.details}")
-    with Machine(built, tmp_path_factory.mktemp("vm")) as machine:
+    with Machine(built, directory) as machine:
         machine.install_repository()
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def cgroup2(vm_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with _boot(image.CGROUP2, tmp_path_factory.mktemp("vm")) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def selinux(vm_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with _boot(image.SELINUX, tmp_path_factory.mktemp("vm")) as machine:
         yield machine
