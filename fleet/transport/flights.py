@@ -45,6 +45,7 @@ class Flights(ServiceRequestingTransport):
     _channels: Any
     _next_channel: Callable[[], int]
     _send_message: Callable[[paramiko.Message], None]
+    _send_user_message: Callable[[paramiko.Message], None]
 
     def __init__(self, sock: Any, command: Optional[str], greeted: bool, **options: Any) -> None:
         super().__init__(sock, packetizer_class=Greeted if greeted else Packetizer, **options)
@@ -67,18 +68,22 @@ class Flights(ServiceRequestingTransport):
     def session(self, command: str, timeout: float) -> paramiko.Channel:
         """A session that runs the command: the one sent ahead, if the login was granted at once, or else a new one.
 
+        Each answer is waited for `timeout` seconds: paramiko's own exec_command waits for ever.
+
         Raises:
-            SSHException: the server refuses it, or the connection is lost.
+            SSHException: the server refuses it, or is silent, or the connection is lost.
         """
         channel = self._ahead
         if channel is None or command != self._command:
             channel = self.open_session(timeout=timeout)
-            channel.exec_command(command)
-            return channel
-        if not self._opened.wait(timeout):
+            channel._event_pending()  # type: ignore[attr-defined]
+            self._send_user_message(execution(channel.remote_chanid, command))
+        elif not self._opened.wait(timeout):
             raise paramiko.SSHException("Timeout opening channel.")
-        if self._channels.get(channel.get_id()) is None:
+        elif self._channels.get(channel.get_id()) is None:
             raise self.get_exception() or paramiko.SSHException("Unable to open channel.")
+        if not channel.event.wait(timeout):
+            raise paramiko.SSHException(f"the command did not begin within {timeout:g} s")
         channel._wait_for_event()  # type: ignore[attr-defined] # exec_command's own end
         return channel
 
@@ -130,14 +135,8 @@ class Flights(ServiceRequestingTransport):
         opening.add_string("session")
         for value in (number, window, packet):
             opening.add_int(value)
-        request = paramiko.Message()
-        request.add_byte(cMSG_CHANNEL_REQUEST)
-        request.add_int(FIRST_CHANNEL)
-        request.add_string("exec")
-        request.add_boolean(True)
-        request.add_string(command)
         self._send_message(opening)
-        self._send_message(request)
+        self._send_message(execution(FIRST_CHANNEL, command))
 
     def drop_ahead(self) -> None:
         """Forgets the session, which a refused login took with it; the next attempt sends nothing ahead."""
@@ -151,6 +150,17 @@ class Flights(ServiceRequestingTransport):
         if self._ahead is not None and self._ahead.remote_chanid != FIRST_CHANNEL:
             raise paramiko.SSHException("the server numbers its channels in a way of its own")
         self._opened_ahead = True
+
+
+def execution(channel: int, command: str) -> paramiko.Message:
+    """The request to run a command in a channel, by the server's number of it."""
+    request = paramiko.Message()
+    request.add_byte(cMSG_CHANNEL_REQUEST)
+    request.add_int(channel)
+    request.add_string("exec")
+    request.add_boolean(True)
+    request.add_string(command)
+    return request
 
 
 class Login(AuthOnlyHandler):

@@ -111,10 +111,12 @@ def servers() -> Iterator[List[Server]]:
         server.close()
 
 
-def reach(address: Tuple[str, int], home: Path, known: paramiko.PKey = HOST_KEY, early: bool = True) -> SshTransport:
+def reach(
+    address: Tuple[str, int], home: Path, known: paramiko.PKey = HOST_KEY, early: bool = True, auth_timeout: int = 30
+) -> SshTransport:
     file = home / "known"
     file.write_text(f"[{address[0]}]:{address[1]} {known.get_name()} {known.get_base64()}\n")
-    login = Login(connect_timeout=5)
+    login = Login(connect_timeout=5, auth_timeout=auth_timeout)
     host = Host("h", address[0], port=address[1], user="me", identity_file=home / "first", known_hosts=file)
     dialled = ahead(*address, 5, lambda: False) if early else None
     return SshTransport(host, Access(login), login, Stop(), dialled)
@@ -177,6 +179,30 @@ def test_a_server_with_channel_numbers_of_its_own_is_met_again(
     servers.append(Server(OPENSSH, [keys["first"].get_base64()], first_channel=7))
     assert said(reach(servers[0].address, tmp_path)) == b"echo"
     assert [door.asked.count("exec") for door in servers[0].doors] == [0, 1]
+
+
+@pytest.mark.parametrize("name", [OPENSSH, ANOTHER])
+def test_a_server_that_never_begins_the_command_is_given_up(
+    keys: Dict[str, paramiko.PKey], servers: List[Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(Door, "check_channel_exec_request", lambda *_: over.wait(60))
+    servers.append(Server(name, [keys["first"].get_base64()]))
+    transport = reach(servers[0].address, tmp_path, auth_timeout=1)
+    found: List[UnreachableError] = []
+
+    def begin() -> None:
+        try:
+            transport.open("echo")
+        except UnreachableError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=begin, daemon=True)
+    thread.start()
+    thread.join(30)
+    over.set()
+    transport.close()
+    assert ["did not begin within 1 s" in error.brief for error in found] == [True]
 
 
 def test_a_wrong_host_key_is_told_nothing(keys: Dict[str, paramiko.PKey], servers: List[Server], tmp_path: Path) -> None:
