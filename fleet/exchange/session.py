@@ -13,6 +13,7 @@ from fleet.bootstrap import Bootstrap, program
 from fleet.content import Content
 from fleet.errors import FleetError, HostError, UnreachableError
 from fleet.exchange.frames import Decoder, encode, encode_content
+from fleet.exchange.messages import understood
 from fleet.exchange.opening import Frames, Opening, ProgramNeeded, PythonMissing, Step
 from fleet.transport import END, ERR, Channel, Received
 
@@ -22,6 +23,10 @@ LOOK = 0.5
 STALLED = 120.0
 # Seconds for the login shell and sudo to run the first command: nothing slow is done before it.
 START = 120.0
+# Seconds in which a host that takes no more may still say why.
+LAST_WORD = 5.0
+# Bytes that a host may say in all: plans, results, probes and copies of the largest hosts are a tenth of it.
+MOST = 256 << 20
 
 Message = Dict[str, Any]
 Install = Callable[[PythonMissing], str]
@@ -49,6 +54,7 @@ class Session:
         self._stopping = stopping
         self._clock = clock
         self._begun = self._heard = clock()
+        self._said_bytes = 0
         self._ready: List[Message] = []
         self._told_to_stop = False
         self._desired = False
@@ -123,21 +129,30 @@ class Session:
     def _take(self, received: Received, install: Optional[Install]) -> None:
         if received.stream == END:
             raise self._ended()
+        self._said_bytes += len(received.data)
+        if self._said_bytes > MOST:
+            raise HostError(
+                f"the host said more than {MOST >> 20} MiB", self.errors[-500:], "look at the host: no agent says so much"
+            )
         if received.stream == ERR:
             self._opening.feed_err(received.data)
         elif self._opening.over:
-            self._ready += self._decoder.feed(received.data)
+            self._hear(received.data)
         else:
             for step in self._opening.feed_out(received.data):
                 self._answer(step, install)
+
+    def _hear(self, data: bytes) -> None:
+        self._ready += map(understood, self._decoder.feed(data))
 
     def _send(self, data: bytes) -> None:
         """Sends all of it within the host's time; of a host that takes no more, what it said last is the reason."""
         try:
             self._channel.send(data, max(LOOK, min(STALLED, self._deadline - self._clock())))
         except UnreachableError:
+            end = self._clock() + LAST_WORD
             with contextlib.suppress(FleetError):
-                while (received := self._channel.receive(LOOK)) is not None:
+                while self._clock() < end and (received := self._channel.receive(LOOK)) is not None:
                     self._take(received, None)
             if not self._ready:
                 self._look_at_time()
@@ -145,7 +160,7 @@ class Session:
 
     def _answer(self, step: Step, install: Optional[Install]) -> None:
         if isinstance(step, Frames):
-            self._ready += self._decoder.feed(step.data)
+            self._hear(step.data)
         elif isinstance(step, ProgramNeeded):
             self._send(program().data)
         elif isinstance(step, PythonMissing):
@@ -201,7 +216,4 @@ class Session:
 
 def fatal(message: Mapping[str, Any]) -> HostError:
     """The error in an agent's last word."""
-    error = message["error"]
-    if isinstance(error, str):
-        return HostError(error)
-    return HostError(error["brief"], error.get("details", ""), error.get("resolution", ""))
+    return HostError(**message["error"])

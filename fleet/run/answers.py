@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence
 from fleet.checks import Probe
 from fleet.events import HostOutcome
 from fleet.progress.columns import side_by_side
+from fleet.progress.harmless import harmless, on_one_line
 from fleet.progress.output import write_error, write_line
 from fleet.progress.words import Words, wants_colour
 
@@ -30,7 +31,7 @@ def question(*words: str) -> Probe:
 
 def show_answers(outcomes: Sequence[HostOutcome], name: str, as_json: bool) -> bool:
     """Prints every host's answer; whether all gave one."""
-    good = {o.host: o.answers[name].stdout for o in outcomes if name in o.answers and o.answers[name].status == 0}
+    good = {o.host: harmless(o.answers[name].stdout) for o in outcomes if name in o.answers and o.answers[name].status == 0}
     if as_json:
         answers = {o.host: vars(o.answers[name]) if name in o.answers else None for o in outcomes}
         document = {o.host: {"state": o.state, "answer": answers[o.host], "faults": o.as_json()["faults"]} for o in outcomes}
@@ -43,8 +44,9 @@ def show_answers(outcomes: Sequence[HostOutcome], name: str, as_json: bool) -> b
         if answer is not None and answer.status != 0:
             said = (answer.stderr or answer.stdout).strip() or f"exit status {answer.status}"
             if answer.status == 127:
-                said = f"there is no {SKIFF} on this host\n  -> `./inv provision --hosts {outcome.host}` deploys it"
-            write_error(f"{outcome.host}: {said}")
+                said = f"there is no {SKIFF} on this host\n-> `./inv provision --hosts {outcome.host}` deploys it"
+            told = "\n  ".join(harmless(said).splitlines())
+            write_error(f"{outcome.host}: {told}")
     show_faults(outcomes)
     return len(good) == len(outcomes)
 
@@ -81,14 +83,14 @@ def flat(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     """Nested facts as indented `key: value` lines."""
     for key, item in value.items():
         if isinstance(item, dict):
-            yield f"{indent}{key}:"
+            yield on_one_line(f"{indent}{key}:")
             yield from flat(item, indent + "  ")
-        elif isinstance(item, list) and item and isinstance(item[0], dict):
-            yield f"{indent}{key}:"
+        elif isinstance(item, list) and item and all(isinstance(each, dict) and each for each in item):
+            yield on_one_line(f"{indent}{key}:")
             for each in item:
                 yield from flat(named(each), indent + "  ")
         else:
-            yield f"{indent}{key}: {plain(item)}"
+            yield on_one_line(f"{indent}{key}: {plain(item)}")
 
 
 def named(item: Mapping[str, Any]) -> Dict[str, str]:

@@ -119,6 +119,7 @@ class HostRun:
 
     def _converse(self, session: Session) -> None:
         raw = session.hello(self._install)["facts"]
+        facts = desired.read_facts(raw)
         self.outcome.facts = raw
         if self._installing is not None:
             installed = {**PYTHON, "handler": False, "status": "changed", "summary": "install Python 3", "diff": "", "backup": None}
@@ -128,7 +129,6 @@ class HostRun:
             session.quit()
             self.outcome.state = events.INTERRUPTED if self._stopping.is_set() else events.OK
             return
-        facts = desired.read_facts(raw)
         variables = desired.variables_of(self._host, self._job)
         self._secrets = variables.secrets
         refused = desired.refusals(self._job, facts, variables)

@@ -6,7 +6,7 @@ import pytest
 
 from fleet.bootstrap import Bootstrap, prepare, program
 from fleet.content import CHUNK, Content
-from fleet.errors import HostError
+from fleet.errors import HostError, UnreachableError
 from fleet.exchange.frames import Decoder
 from fleet.exchange.opening import Frames, Opening, ProgramNeeded, PythonMissing, Started, Step
 from fleet.exchange.session import Session
@@ -151,7 +151,11 @@ def test_another_protocol_and_a_fatal_word_are_refused() -> None:
         session(Agent(MARKER, lambda _: [], greeting={**hello(), "protocol": 2})).hello(refuse)
     with pytest.raises(HostError, match="no room\nfree some"):
         session(
-            Agent(MARKER, lambda _: [], greeting={"type": "fatal", "error": {"brief": "no room", "resolution": "free some"}})
+            Agent(
+                MARKER,
+                lambda _: [],
+                greeting={"type": "fatal", "error": {"brief": "no room", "details": "", "resolution": "free some"}},
+            )
         ).hello(refuse)
 
 
@@ -269,3 +273,39 @@ def test_a_python_that_cannot_be_installed_is_tried_once_and_told_with_what_was_
     with pytest.raises(HostError, match="Python 3 could not be installed\nNo match for argument") as caught:
         session(peer).hello(lambda _: "install it")
     assert "install python3 there" in caught.value.resolution
+
+
+class Flood(FakeChannel):
+    """A host that takes nothing any more and talks without end."""
+
+    def __init__(self, clock: Clock, data: bytes, takes: int = 0) -> None:
+        super().__init__(Agent(MARKER, lambda _: []))
+        self._clock, self._data, self._takes = clock, data, takes
+
+    def send(self, data: bytes, patience: float) -> None:
+        if not self._takes:
+            raise UnreachableError("it took nothing")
+        self._takes -= 1
+        super().send(data, patience)
+
+    def receive(self, timeout: float) -> Optional[Received]:
+        self._clock.now += 0.01
+        return super().receive(timeout) or Received(ERR, self._data)
+
+
+def test_a_host_that_takes_no_more_and_talks_without_end_is_given_up() -> None:
+    clock = Clock()
+    talking = session(lambda _: [], channel=Flood(clock, b"x"), clock=clock)
+    talking.hello(refuse)
+    with pytest.raises(UnreachableError, match="took nothing"):
+        list(talking.run(desired(), {}))
+    assert clock.now < 10
+
+
+def test_what_a_host_says_is_bounded() -> None:
+    clock = Clock()
+    talking = session(lambda _: [], channel=Flood(clock, bytes(1 << 20), takes=1), clock=clock, silence=1e9, deadline=1e9)
+    talking.hello(refuse)
+    with pytest.raises(HostError, match="more than 256 MiB"):
+        list(talking.run(desired(), {}))
+    assert clock.now < 3

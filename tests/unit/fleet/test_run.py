@@ -57,7 +57,7 @@ PROBES = {"type": "probes", "results": [{"name": "r/p", "status": 0, "stdout": "
         ("check", [plan("a"), done(changed=1)], "changed"),
         ("verify", [plan(), PROBES, done()], "ok"),
         ("verify", [plan("a"), PROBES, done(changed=1)], "failed"),
-        ("apply", [{"type": "fatal", "error": {"brief": "locked by x"}}], "failed"),
+        ("apply", [{"type": "fatal", "error": {"brief": "locked by x", "details": "", "resolution": ""}}], "failed"),
     ],
 )
 def test_a_hosts_state_follows_from_the_agents_words(mode: str, messages: List[Dict[str, Any]], state: str) -> None:

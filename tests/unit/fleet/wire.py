@@ -48,7 +48,7 @@ def hello(**facts: Any) -> Dict[str, Any]:
 
 
 def done(**fields: Any) -> Dict[str, Any]:
-    return {"type": "done", "changed": 0, "failed": 0, "skipped": 0, "reboot": [], "interrupted": False, **fields}
+    return {"type": "done", "changed": 0, "failed": 0, "skipped": 0, "reboot": [], "left": [], "interrupted": False, **fields}
 
 
 def result(name: str, status: str = "ok", **fields: Any) -> Dict[str, Any]:
@@ -59,7 +59,7 @@ def result(name: str, status: str = "ok", **fields: Any) -> Dict[str, Any]:
 
 
 def plan(*changed: str) -> Dict[str, Any]:
-    fields = {"role": "r", "handler": False, "action": "update", "summary": "", "diff": ""}
+    fields = {"role": "r", "handler": False, "action": "update", "summary": "", "diff": "", "fingerprint": ""}
     return {"type": "plan", "changes": [{"id": name, **fields} for name in changed], "errors": []}
 
 
