@@ -34,7 +34,7 @@ def apply(path: str, options: Options) -> Tuple[List[HostOutcome], int]:
         UsageError: the file, an option, the inventory or a role is faulty; nothing was connected to.
     """
     plan = file.read(Path(path))
-    file.refuse_shared(plan.path)
+    file.refuse_shared(plan)
     told = plan.manifest
     inventory = open_inventory(options.inventory)
     options = dataclasses.replace(

@@ -102,17 +102,19 @@ def read(path: Path) -> SavedPlan:
     return plan
 
 
-def refuse_shared(path: Path) -> None:
-    """Insists that nobody else can write a plan that is to be carried out.
+def refuse_shared(plan: SavedPlan) -> None:
+    """Insists that nobody else can write a plan that is to be carried out: the very file that was read, whatever is there now.
 
     Raises:
         UsageError: somebody can.
     """
-    found = path.stat()
+    stream = opened(plan.path, plan.stamp).fp
+    assert stream is not None, "it was just read"
+    found = os.fstat(stream.fileno())
     if found.st_mode & 0o022 or found.st_uid not in (os.geteuid(), 0):
         raise UsageError(
-            f"{path}: others can write it, and what it says is done as root",
-            resolution=f"look at it with --show; then make it yours alone: chown, chmod 600 {path}",
+            f"{plan.path}: others can write it, and what it says is done as root",
+            resolution=f"look at it with --show; then make it yours alone: chown, chmod 600 {plan.path}",
         )
 
 

@@ -129,7 +129,8 @@ def test_a_host_that_lost_its_python_is_refused(tmp_path: Path) -> None:
 def test_hosts_with_faults_are_left_out_and_told(tmp_path: Path) -> None:
     making = job("check", role(resources=resources), keep=True, key=KEY)
     good = run(making, answering(CHANGED, done(changed=1)))
-    broken = {**CHANGED, "errors": [{"id": "file:/b", "role": "r", "error": {"brief": "no directory /b", "details": "", "resolution": ""}}]}
+    error = {"brief": "no directory /b", "details": "", "resolution": ""}
+    broken = {**CHANGED, "errors": [{"id": "file:/b", "role": "r", "error": error}]}
     bad = run(making, answering(broken, done(failed=1)), name="h2")
     said: List[str] = []
     assert keeping.save(tmp_path / "x.plan", keeping.about(making, "", []), [good, bad], said.append)

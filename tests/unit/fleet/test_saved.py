@@ -181,11 +181,21 @@ def test_half_a_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o620, 0o602])
 def test_a_file_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
     path = written(tmp_path)
-    file.refuse_shared(path)
+    file.refuse_shared(file.read(path))
     path.chmod(mode)
     assert file.read(path).hosts == ["h1"]
     with pytest.raises(UsageError, match="others can write it"):
-        file.refuse_shared(path)
+        file.refuse_shared(file.read(path))
+
+
+def test_the_file_that_was_read_is_judged_not_what_was_put_in_its_place(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    path.chmod(0o666)
+    plan = file.read(path)
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+    with pytest.raises(UsageError, match="others can write it"):
+        file.refuse_shared(plan)
 
 
 def test_no_file_and_a_directory_are_told(tmp_path: Path) -> None:
