@@ -1,5 +1,6 @@
 """What was at a path before it was changed: entered in the ledger, told again, and put back in one step."""
 
+import json
 import os
 import stat
 
@@ -8,10 +9,11 @@ from fleet.agent.change import Change
 from fleet.agent.document import digest, look
 from fleet.agent.errors import Left, from_os
 from fleet.agent.ledger import ABSENT, Place
+from fleet.agent.masked import MISSING, masked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterator, Optional
+    from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
     from fleet.agent.host import Host
 
@@ -109,8 +111,22 @@ def told(path: str, before: "Dict[str, Any]", now: "Dict[str, Any]", secret: boo
     if before["text"] != now.get("text") and secret:
         lines.append("{}: content not shown\n".format(path))
     elif before["text"] != now.get("text"):
-        lines.append(diff.of_texts(path, text_of(path) if now["type"] == "file" else None, text_of(before["copy"])))
+        old = text_of(path) if now["type"] == "file" else None
+        lines.append(diff.of_texts(path, *_shown(old, text_of(before["copy"]))))
     return "".join(lines)
+
+
+def _shown(old: "Optional[bytes]", new: "Optional[bytes]") -> "Tuple[Optional[bytes], Optional[bytes]]":
+    """Two texts as a diff may show them: JSON objects without what is named like a secret, as their own kind shows them."""
+    try:
+        values = [json.loads((text or b"{}").decode("utf-8")) for text in (old, new)]
+    except (RecursionError, ValueError):
+        return old, new
+    masks = [masked(values[0], values[0], []), masked(values[1], values[0] if old else MISSING, [])]
+    if masks == values:
+        return old, new
+    found = [json.dumps(mask, indent=2, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n" for mask in masks]
+    return found[0] if old is not None else None, found[1] if new is not None else None
 
 
 def text_of(path: str) -> "Optional[bytes]":

@@ -45,7 +45,8 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Put it in its place; what is there now is copied first, so that this can be undone in turn."""
     path, before = want["path"], want["before"]
     link = before["type"] == "link"
-    change.backup = original.enter(path, host, original.to(before["target"]) if link else before["text"], True)
+    ours = original.to(before["target"]) if link else before["text"]
+    change.backup = original.enter(path, host, ours, True, want["secret"])
     original.put_back(path, before, before.get("copy", ""), _validator(want))
 
 

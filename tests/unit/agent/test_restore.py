@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Dict, List
@@ -133,6 +134,29 @@ def test_a_daemon_is_reloaded_or_restarted_as_by_provision(
     restore(session, run="1-b")
     verbs = [call[1] for call in host.calls() if call[0] == "systemctl" and call[1] in ("reload", "restart")]
     assert verbs == [verb]
+
+
+@pytest.mark.parametrize("what", ["restore", "deprovision"])
+def test_a_json_files_passwords_are_not_shown_on_the_way_back(session: Session, root: Path, what: str) -> None:
+    path = root / "j"
+    path.write_text('{"proxies": {"http-proxy": "http://me:hunter2@proxy"}, "api_key": "hunter2", "debug": false}')
+    session.apply([wire(JsonFile(str(path), {"debug": True, "proxies": {}}, remove=("api_key",)))], run="1-a")
+    request = {"what": what, "path": "", "run": "1-a", "since": "", "force": False, "purge": False, "clients": {}}
+    exchange = session.run("apply", [], undo=request)
+    said = json.dumps(exchange.messages)
+    assert "hunter2" not in said
+    assert "debug" in said
+    assert "hunter2" in path.read_text()
+
+
+def test_a_secret_files_copy_is_roots_alone_whatever_takes_its_place(session: Session, root: Path) -> None:
+    path = root / "s"
+    path.write_text("old\n")
+    path.chmod(0o644)
+    session.apply([wire(File(str(path), content("swordfish\n"), mode="0640", secret=True, shared=True))], run="1-a")
+    restore(session, run="1-a", name="2-back")
+    kept = [one for one in (session.home / "backup").rglob("s") if one.read_text() == "swordfish\n"]
+    assert [oct(one.stat().st_mode & 0o777) for one in kept] == ["0o600"]
 
 
 def test_a_restore_that_was_cut_still_restarts(session: Session, host: FakeHost, root: Path) -> None:
