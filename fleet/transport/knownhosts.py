@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import fnmatch
 import hashlib
 import hmac
@@ -17,6 +18,7 @@ import paramiko
 
 from fleet.errors import UnreachableError
 
+HASHED = "|1|"  # by SHA-1: OpenSSH has no other
 REVOKED, AUTHORITY = "@revoked", "@cert-authority"
 
 
@@ -83,9 +85,11 @@ class Entries:
             self._wild.append((names, entry))
             return
         for name in names:
-            if name.startswith("|1|"):
-                salt, digest = (base64.b64decode(part) for part in name[3:].split("|"))
-                self._hashed.append((salt, digest, entry))
+            if name.startswith("|"):
+                # As by OpenSSH, a name that is no whole hash is nobody's.
+                with contextlib.suppress(ValueError):
+                    salt, digest = (base64.b64decode(part) for part in name[len(HASHED) :].split("|"))
+                    self._hashed.append((salt, digest, entry))
             else:
                 self._plain.setdefault(name.lower(), []).append(entry)
 

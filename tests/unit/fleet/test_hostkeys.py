@@ -36,6 +36,15 @@ def test_known_hosts_with_plain_and_hashed_names(tmp_path: Path, name: str) -> N
         assert KnownHosts([file]).of_host("10.0.0.9") == []
 
 
+@pytest.mark.parametrize("name", ["|1|c2FsdA==", "|1|a|b|c", "|1|-|-", "|2|c2FsdA==|aGFzaA=="])
+def test_a_hash_that_is_none_is_nobodys_and_spoils_nothing(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "known"
+    file.write_text(f"{name} {KEY.get_name()} {KEY.get_base64()}\n{hashed('10.0.0.1')}")
+    known = KnownHosts([file])
+    assert known.of_host("10.0.0.1") == [(KEY.get_name(), KEY)]
+    assert known.of_host(name) == []
+
+
 def test_an_unknown_key_is_refused_with_the_way_to_make_it_known(tmp_path: Path) -> None:
     known = KnownHosts([tmp_path / "known"])
     with pytest.raises(UnreachableError) as caught:
