@@ -11,7 +11,6 @@ SUITES = (
     ("tests/root/test_scope.py",),
     ("tests/root/test_oci_cgroups.py", "-k", "not but_for_tun"),  # version 2 has no list of devices to compare
     ("tests/root/test_limits.py",),
-    ("tests/root/test_skiff_oci.py",),
 )
 CONTROLLERS = {"cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc"}
 
