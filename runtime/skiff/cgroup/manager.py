@@ -43,7 +43,7 @@ if TYPE_CHECKING:
             ...
 
         def entrances(self) -> list[str]:
-            """The files to which a process writes 0 to enter."""
+            """The files to which a process of one thread writes 0 to enter."""
             ...
 
         def delegate(self, uid: int) -> None:

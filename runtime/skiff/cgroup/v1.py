@@ -112,8 +112,12 @@ class V1:
             files.write(directory, name, value)
 
     def entrances(self) -> list[str]:
-        """One for each hierarchy."""
-        return [f"{directory}/cgroup.procs" for directory in self._directories()]
+        """One for each hierarchy.
+
+        A process of one thread is moved by `tasks` at once; for cgroup.procs the kernel waits for a grace period of RCU, 20 ms.
+        """
+        tasks = [f"{hierarchy.directory}/{self._path}/tasks" for hierarchy in self._layout.hierarchies]
+        return [*tasks, f"{self._unified}/cgroup.procs"] if self._unified else tasks
 
     def delegate(self, uid: int) -> None:
         """Not in version 1, whose files do not keep a group's owner from the limits of the host."""
