@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import time
 
-from skiff.errors import Conflict, InvalidInput, SkiffError
+from skiff.errors import Conflict, InvalidInput, SkiffError, suppress
 from skiff.linux import signals
 from skiff.linux.libc import failure
 
@@ -77,7 +76,7 @@ def pids(directory: str) -> list[int]:
     """The processes in a directory and below it."""
     found: list[int] = []
     for path in tree(directory):
-        with contextlib.suppress(OSError):  # removed between the walk and the read
+        with suppress(OSError):  # removed between the walk and the read
             # One of another pid namespace reads as 0, which kill(2) takes for our own process group.
             found.extend(int(line) for line in read(path, "cgroup.procs").split() if line != "0")
     return found
@@ -109,9 +108,11 @@ def require_room(directory: str, usage_file: str, memory: Memory) -> None:
 
 def remove_all(directories: list[str]) -> None:
     """Remove each; all are tried before an error is raised."""
-    with contextlib.ExitStack() as removals:
-        for directory in reversed(directories):
-            removals.callback(remove, directory)
+    try:
+        if len(directories) > 1:
+            remove_all(directories[1:])
+    finally:
+        remove(directories[0])
 
 
 def remove(directory: str) -> None:
@@ -148,7 +149,7 @@ def thaw_what_is_left(manager: Freezable, directory: str) -> None:
 def signal_all(directory: str, signal: int) -> None:
     """A signal to every process of the directory."""
     for pid in pids(directory):
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.kill(pid, signal)
 
 

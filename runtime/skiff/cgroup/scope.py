@@ -10,7 +10,7 @@ import os
 
 from skiff.cgroup import systemd_properties
 from skiff.cgroup.dbus import Bus, BusError
-from skiff.errors import Conflict, InvalidInput, SkiffError, Unsupported
+from skiff.errors import Conflict, InvalidInput, SkiffError, Unsupported, suppress
 from skiff.linux import processes, signals
 
 TYPE_CHECKING = False
@@ -195,9 +195,9 @@ class Holder:
         """If it is there."""
         if self.pid > 0:
             os.close(self._pipe)
-            with contextlib.suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):
                 os.kill(self.pid, signals.SIGKILL)
-            with contextlib.suppress(ChildProcessError):  # reaped by whoever waits for any child
+            with suppress(ChildProcessError):  # reaped by whoever waits for any child
                 os.waitpid(self.pid, 0)
             self.pid = self._pipe = -1
 
@@ -236,7 +236,7 @@ def _start(bus: Bus, unit: Unit, properties: list[Property]) -> None:
         if error.name != UNIT_EXISTS:
             raise
         # One that failed stays until it is reset; one that runs is somebody's.
-        with contextlib.suppress(BusError):
+        with suppress(BusError):
             _call(bus, "ResetFailedUnit", "s", unit.name)
         try:
             _run_job(bus, unit, "StartTransientUnit", "ssa(sv)a(sa(sv))", unit.name, "fail", properties, [])

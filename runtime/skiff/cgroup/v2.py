@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 
 from skiff.cgroup import device_program, device_rules, files, setting, v2_settings, v2_stats
 from skiff.cgroup.hierarchy import View
-from skiff.errors import Conflict, SyscallError, Unsupported
+from skiff.errors import Conflict, SyscallError, Unsupported, suppress
 from skiff.linux import bpf, signals
 
 TYPE_CHECKING = False
@@ -64,7 +63,7 @@ class V2:
             enabled = files.read(directory, "cgroup.subtree_control").split()
             for name in WANTED:
                 if name in offered and name not in enabled:
-                    with contextlib.suppress(SyscallError):  # whoever wants a limit of it is told that it is not available
+                    with suppress(SyscallError):  # whoever wants a limit of it is told that it is not available
                         files.write(directory, "cgroup.subtree_control", f"+{name}")
             directory = f"{directory}/{part}"
 

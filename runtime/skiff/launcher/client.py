@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import socket
 import sys
 
+from skiff.launcher import LAUNCHER_FD, MAX_MESSAGE
 from skiff.linux import sealed
+from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MAX_MESSAGE = 256 * 1024
-LAUNCHER_FD = 3
 ENTRY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "__main__.py")
 
 
@@ -47,7 +46,7 @@ def spawn(exec_root: str) -> socket.socket:
 
 def send(sock: socket.socket, message: dict[str, Any]) -> None:
     """One message; EOFError or OSError if the other end is gone."""
-    data = json.dumps(message).encode()
+    data = jsontext.dumps(message).encode()
     if len(data) > MAX_MESSAGE:
         raise ValueError(f"a message of {len(data)} bytes is longer than the {MAX_MESSAGE} that the launcher takes")
     sock.send(data)
@@ -58,7 +57,7 @@ def receive(sock: socket.socket) -> dict[str, Any]:
     data = sock.recv(MAX_MESSAGE)
     if not data:
         raise EOFError("the launcher is gone")
-    message: dict[str, Any] = json.loads(data)
+    message: dict[str, Any] = jsontext.loads(data)
     return message
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
+import _socket  # what socket wraps; the wrapper would load enum and selectors
 import gc
-import json
 import os
-import signal
-import socket
-import traceback
 
-from skiff.errors import Conflict, SkiffError
-from skiff.launcher.client import LAUNCHER_FD, MAX_MESSAGE
+from skiff.errors import Conflict, SkiffError, suppress
+from skiff.launcher import LAUNCHER_FD, MAX_MESSAGE
 from skiff.linux import prctl
 from skiff.oci.store import check_id
 from skiff.shim import main as shim
 from skiff.shim import remains
 from skiff.shim.loop import READ, Loop
+from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import Any
+else:
+    import _signal as signal  # what signal wraps; the wrapper would load enum
 
 VERSION = 1
 
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     gc.collect()
     gc.freeze()
     gc.disable()
-    Launcher(socket.socket(fileno=LAUNCHER_FD), arguments[0]).run()
+    Launcher(_socket.socket(fileno=LAUNCHER_FD), arguments[0]).run()
     return 0
 
 
@@ -58,7 +58,7 @@ class _Pending:
 class Launcher:
     """Until the other end of the socket is closed."""
 
-    def __init__(self, sock: socket.socket, exec_root: str) -> None:
+    def __init__(self, sock: _socket.socket, exec_root: str) -> None:
         self._sock = sock
         self._exec_root = exec_root
         self._loop = Loop()
@@ -81,7 +81,7 @@ class Launcher:
             return
         sequence = None
         try:
-            message = json.loads(data)
+            message = jsontext.loads(data)
             sequence = message["seq"]
             if message.get("op") != "create" or message.get("v") != VERSION:
                 raise SkiffError(
@@ -120,14 +120,14 @@ class Launcher:
         os.close(fd)
         del self._pending[fd]
         try:
-            reply = json.loads(pending.data)
+            reply = jsontext.loads(pending.data)
         except ValueError:
             reply = shim.refusal(SkiffError("the shim died while it created the container"))
         self._reply(pending.sequence, reply)
 
     def _reply(self, sequence: object, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # nobody is left to hear; the socket's end of file stops the loop
-            self._sock.send(json.dumps({"seq": sequence, **message}).encode())
+        with suppress(OSError):  # nobody is left to hear; the socket's end of file stops the loop
+            self._sock.send(jsontext.dumps({"seq": sequence, **message}).encode())
 
     def _reap(self) -> None:
         while True:
@@ -146,5 +146,7 @@ class Launcher:
         try:
             remains.clear(self._exec_root, identity)
         except (SkiffError, OSError):
+            import traceback
+
             with open(f"{self._exec_root}/shims/{identity}.crash", "w", encoding="utf-8") as file:
                 traceback.print_exc(file=file)

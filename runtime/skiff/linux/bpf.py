@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import os
 import struct
 
-from skiff.errors import SyscallError
+from skiff.errors import SyscallError, suppress
 from skiff.linux.libc import LIBC, failure
 
 _BPF = ctypes.c_long(321 if os.uname().machine == "x86_64" else 280)
@@ -98,7 +97,7 @@ def _ours(directory: int) -> list[int]:
     count = struct.unpack_from("=I", query.raw, 24)[0]
     found = []
     for number in numbers[:count]:
-        with contextlib.suppress(SyscallError):  # detached meanwhile
+        with suppress(SyscallError):  # detached meanwhile
             program = _bpf(_PROG_GET_FD_BY_ID, struct.pack("=I", number))
             if _name(program) == NAME:
                 found.append(program)

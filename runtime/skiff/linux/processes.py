@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 
+from skiff.errors import suppress
 from skiff.linux import signals
 from skiff.linux.libc import LIBC, check
 
@@ -38,13 +38,13 @@ def close_all_but(kept: tuple[int, ...]) -> None:
     for name in os.listdir("/proc/self/fd"):
         fd = int(name)
         if fd > 2 and fd not in kept:
-            with contextlib.suppress(OSError):  # the descriptor of the listing itself
+            with suppress(OSError):  # the descriptor of the listing itself
                 os.close(fd)
 
 
 def spare_from_oom() -> None:
     """Ask the kernel to kill others first, where we may ask that."""
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write("-1000")
 
 

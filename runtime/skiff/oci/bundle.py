@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from skiff.errors import InvalidInput
+from skiff.spec import jsontext
 from skiff.spec.validate import validate
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ def load(directory: str) -> Spec:
     if len(data) > MAX_SIZE:
         raise InvalidInput(f"{path}: larger than {MAX_SIZE >> 20} MiB")
     try:
-        document = json.loads(data)
+        document = jsontext.loads(data)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path}: not JSON: {error}") from error
     return validate(document, path)

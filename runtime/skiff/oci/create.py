@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from skiff.errors import InvalidInput
@@ -14,6 +13,7 @@ from skiff.oci.attendance import Attendance
 from skiff.oci.init import Init, InitPlan
 from skiff.oci.listener import Listener
 from skiff.oci.process import ProcessPlan
+from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _plan_hooks(spec: Spec, plan: InitPlan, state: dict[str, Any]) -> None:
     plan.start_hooks = hooks.plan(wanted.get("startContainer"), inherited=False)
     if plan.create_hooks or plan.start_hooks:
         plan.hook_output = os.memfd_create("output", os.MFD_CLOEXEC)
-        rest = json.dumps(state)[:-1].encode().replace(b"%", b"%%")
+        rest = jsontext.dumps(state)[:-1].encode().replace(b"%", b"%%")
         plan.state = rest + b', "pid": %d, "status": "%s"}'
 
 
@@ -174,7 +174,7 @@ def _attendance(spec: Spec, plan: InitPlan, channels: Channels, state: dict[str,
     wanted = spec.get("hooks") or {}
 
     def run_hooks(pid: int) -> None:
-        told = json.dumps({**state, "pid": pid, "status": status.CREATING}).encode()
+        told = jsontext.dumps({**state, "pid": pid, "status": status.CREATING}).encode()
         hooks.run_all("prestart", hooks.plan(wanted.get("prestart"), inherited=True), told)
         hooks.run_all("createRuntime", hooks.plan(wanted.get("createRuntime"), inherited=True), told)
 

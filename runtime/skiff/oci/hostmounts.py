@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import re
 
 from skiff.errors import SyscallError
 from skiff.linux import mounts
 
 _KINDS = (b"proc", b"sysfs")
-_ESCAPE = re.compile(rb"\\([0-7]{3})")
+# What the kernel writes as octal, the backslash itself last.
+_ESCAPED = ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b"\\"))
 
 
 def hide(root: bytes) -> None:
@@ -18,7 +18,7 @@ def hide(root: bytes) -> None:
         lines = file.read().splitlines()
     for line in lines:
         head, _, tail = line.partition(b" - ")
-        path = _ESCAPE.sub(lambda found: bytes((int(found[1], 8),)), head.split(b" ")[4])
+        path = _plain(head.split(b" ")[4])
         if tail.split(b" ")[0] not in _KINDS or path == root or path.startswith(root + b"/"):
             continue
         try:
@@ -28,3 +28,9 @@ def hide(root: bytes) -> None:
             if error.errno not in (errno.EINVAL, errno.EPERM):
                 raise
             mounts.mount(b"tmpfs", path, b"tmpfs", 0)
+
+
+def _plain(path: bytes) -> bytes:
+    for written, meant in _ESCAPED:
+        path = path.replace(written, meant)
+    return path

@@ -5,11 +5,10 @@ By openat2 where the kernel has it (5.6), else component by component on O_PATH 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 
-from skiff.errors import SyscallError
+from skiff.errors import SyscallError, suppress
 from skiff.linux.libc import failure
 from skiff.linux.openat2 import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, openat2
 
@@ -95,7 +94,7 @@ def _make_one(root: int, parent: bytes, name: bytes, mode: int) -> bytes | None:
     try:
         os.mkdir(name, mode, dir_fd=fd)
     except FileExistsError:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             return os.readlink(name, dir_fd=fd)
     finally:
         os.close(fd)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import _socket  # what socket wraps; the wrapper would load enum and selectors
-import json
 import os
 import struct
 
 from skiff.errors import InvalidInput, SkiffError, Unsupported
 from skiff.linux import processes
+from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Listener:
         }
         try:
             rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))]
-            self._socket.sendmsg([json.dumps(document).encode()], rights)
+            self._socket.sendmsg([jsontext.dumps(document).encode()], rights)
         except OSError as error:
             raise SkiffError(f"linux.seccomp.listenerPath: {self._path}: {error.strerror}") from error
         finally:

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import json
 import os
 import struct
 from _blake2 import blake2b
 
+from skiff.errors import suppress
 from skiff.linux import libseccomp, seccomp
+from skiff.spec import jsontext
 from skiff.spec.seccomp import ACTIONS, ARCHITECTURES, OPERATORS
 
 TYPE_CHECKING = False
@@ -44,12 +44,12 @@ def load(profile: dict[str, Any], store: str) -> Filter:
     notifies = any(rule["action"] == "SCMP_ACT_NOTIFY" for rule in profile.get("syscalls") or ())
     if notifies:
         flags = flags & ~seccomp.FLAGS["SECCOMP_FILTER_FLAG_TSYNC"] | seccomp.FLAG_NEW_LISTENER
-    text = json.dumps([profile, os.uname().machine, libseccomp.LIBRARY], sort_keys=True)
+    text = jsontext.dumps([profile, os.uname().machine, libseccomp.LIBRARY], sort_keys=True)
     path = f"{store}/{CACHE}/{blake2b(text.encode(), digest_size=20).hexdigest()}"
     program = _kept(path)
     if program is None:
         program = compile_profile(profile)
-        with contextlib.suppress(OSError):  # it is but a cache
+        with suppress(OSError):  # it is but a cache
             _keep(path, program)
     return Filter(program, flags, notifies)
 

@@ -8,21 +8,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
-import json
 import os
 
 from skiff.cgroup.manager import open_manager
-from skiff.errors import Conflict, InvalidInput, NotFound, SkiffError
+from skiff.errors import Conflict, InvalidInput, NotFound, SkiffError, suppress
 from skiff.linux import processes
 from skiff.oci import clock, status
+from skiff.spec import jsontext
 from skiff.spec.defaults import OCI_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from skiff.spec.types import Spec
@@ -36,6 +34,40 @@ def check_id(identity: str) -> str:
     if not identity or len(identity) > MAX_ID or not set(identity) <= _ALLOWED or identity in (".", ".."):
         raise InvalidInput(f"invalid container id {identity!r}: use letters, digits and _+-.")
     return identity
+
+
+class Lock:
+    """Held from `with` to its end; NotFound if the container is not there."""
+
+    def __init__(self, directory: str, identity: str) -> None:
+        self._path, self._identity = f"{directory}/lock", identity
+        self._fd = -1
+
+    def __enter__(self) -> None:
+        while self._fd < 0:
+            self._fd = self._locked()
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+        self._fd = -1
+
+    def _locked(self) -> int:
+        """-1 if the container was deleted while we waited: another of the same name has another lock."""
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise NotFound(f"container does not exist: {self._identity}") from None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(fd), os.stat(self._path)):
+                return fd
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return -1
 
 
 class Store:
@@ -72,13 +104,13 @@ class Store:
     def save(self, identity: str, state: dict[str, Any]) -> None:
         """Replace the state whole."""
         path = f"{self.directory(identity)}/state.json"
-        replace(path, json.dumps(state))
+        replace(path, jsontext.dumps(state))
 
     def load(self, identity: str) -> dict[str, Any]:
         """The state; its status is what the process tells by now."""
         try:
             with open(f"{self.directory(identity)}/state.json", "rb") as file:
-                state: dict[str, Any] = json.loads(file.read())
+                state: dict[str, Any] = jsontext.loads(file.read())
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"container does not exist: {identity}") from None
         creating = state["status"] == status.CREATING
@@ -91,13 +123,13 @@ class Store:
 
     def save_spec(self, identity: str, spec: Spec) -> None:
         """Keep what the container was made from; its bundle may change."""
-        replace(f"{self.directory(identity)}/config.json", json.dumps(spec))
+        replace(f"{self.directory(identity)}/config.json", jsontext.dumps(spec))
 
     def load_spec(self, identity: str) -> Spec:
         """The same; one without hooks and filter for a container whose creation was cut short."""
         try:
             with open(f"{self.directory(identity)}/config.json", "rb") as file:
-                spec: Spec = json.loads(file.read())
+                spec: Spec = jsontext.loads(file.read())
         except FileNotFoundError:
             return {}
         return spec
@@ -109,35 +141,9 @@ class Store:
         except FileNotFoundError:
             return []
 
-    @contextlib.contextmanager
-    def lock(self, identity: str) -> Iterator[None]:
-        """Nobody else changes the container meanwhile."""
-        fd = self._locked(identity)
-        while fd < 0:
-            fd = self._locked(identity)
-        try:
-            yield
-        finally:
-            os.close(fd)
-
-    def _locked(self, identity: str) -> int:
-        """-1 if the container was deleted while we waited: another of the same name has another lock."""
-        path = f"{self.directory(identity)}/lock"
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise NotFound(f"container does not exist: {identity}") from None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            if os.path.samestat(os.fstat(fd), os.stat(path)):
-                return fd
-        except FileNotFoundError:
-            pass
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
-        return -1
+    def lock(self, identity: str) -> Lock:
+        """Nobody else changes the container meanwhile, in a `with` statement."""
+        return Lock(self.directory(identity), identity)
 
     def remove(self, identity: str) -> None:
         """Give the identity back; one that is not there is given back already."""
@@ -146,16 +152,16 @@ class Store:
 
 def _remove(directory: str) -> None:
     """The lock last, and whoever opens it makes none: so a removal that is cut short can be done again."""
-    with contextlib.suppress(FileNotFoundError):
+    with suppress(FileNotFoundError):
         for name in sorted(os.listdir(directory), key=lambda name: name == "lock"):
-            with contextlib.suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):
                 os.unlink(f"{directory}/{name}")
         os.rmdir(directory)
 
 
 def is_paused(cgroup: str) -> bool:
     """Whether the cgroup is frozen; no where there is none to ask."""
-    with contextlib.suppress(SkiffError):
+    with suppress(SkiffError):
         return open_manager(cgroup).frozen()
     return False
 

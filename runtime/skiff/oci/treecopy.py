@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
+
+from skiff.errors import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,6 @@ def _attributes(source: int, target: int) -> None:
     os.fchown(target, found.st_uid, found.st_gid)
     os.fchmod(target, stat.S_IMODE(found.st_mode))
     for name in os.listxattr(source):
-        with contextlib.suppress(OSError):  # a tmpfs keeps some kinds only
+        with suppress(OSError):  # a tmpfs keeps some kinds only
             os.setxattr(target, name, os.getxattr(source, name))
     os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))

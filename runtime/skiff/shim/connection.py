@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from skiff.errors import SkiffError
 from skiff.shim.loop import GONE, READ, WRITE
+from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    import _socket
     from typing import Any
 
     from skiff.shim.supervisor import Supervisor
@@ -23,7 +22,7 @@ HIGH_WATER = 1 << 20
 class Connection:
     """Buffers both ways; the supervisor does what is asked."""
 
-    def __init__(self, sock: socket.socket, supervisor: Supervisor) -> None:
+    def __init__(self, sock: _socket.socket, supervisor: Supervisor) -> None:
         self._sock = sock
         self._supervisor = supervisor
         self._input = b""
@@ -96,7 +95,7 @@ class Connection:
 
     def _request(self, line: bytes) -> None:
         try:
-            message = json.loads(line)
+            message = jsontext.loads(line)
             if not isinstance(message, dict):
                 raise ValueError("not an object")
         except (ValueError, RecursionError) as error:
@@ -109,7 +108,7 @@ class Connection:
 
     def answer(self, message: dict[str, Any]) -> None:
         """One line."""
-        self.send(json.dumps(message).encode() + b"\n")
+        self.send(jsontext.dumps(message).encode() + b"\n")
 
     def refuse(self, error: Exception) -> None:
         """The error as an answer."""

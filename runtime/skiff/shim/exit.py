@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 
+from skiff.errors import suppress
 from skiff.oci import clock, store
+from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ def save(exec_root: str, identity: str, record: dict[str, Any]) -> None:
     """Write it whole."""
     target = path(exec_root, identity)
     os.makedirs(os.path.dirname(target), mode=0o711, exist_ok=True)
-    store.replace(target, json.dumps(record))
+    store.replace(target, jsontext.dumps(record))
 
 
 def load(exec_root: str, identity: str) -> dict[str, Any] | None:
     """The record, if the container has ended."""
     try:
         with open(path(exec_root, identity), "rb") as file:
-            record: dict[str, Any] = json.loads(file.read())
+            record: dict[str, Any] = jsontext.loads(file.read())
             return record
     except FileNotFoundError:
         return None
@@ -54,5 +54,5 @@ def load(exec_root: str, identity: str) -> dict[str, Any] | None:
 
 def forget(exec_root: str, identity: str) -> None:
     """Before a container runs again."""
-    with contextlib.suppress(FileNotFoundError):
+    with suppress(FileNotFoundError):
         os.unlink(path(exec_root, identity))

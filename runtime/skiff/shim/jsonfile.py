@@ -7,10 +7,10 @@ What the disk does not take is lost, as Docker loses it: a full one must end no 
 
 from __future__ import annotations
 
-import contextlib
 import os
-from json.encoder import encode_basestring
+from _json import encode_basestring  # json.encoder would load re
 
+from skiff.errors import suppress
 from skiff.oci import clock
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ class JsonFile:
 
     def _put(self, data: bytes) -> None:
         """Whole, or not at all: half an entry would make the log unreadable."""
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             if self._fd < 0:
                 self._open()
             taken = os.write(self._fd, data)
@@ -81,7 +81,7 @@ class JsonFile:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - taken)
 
     def _rotate(self) -> None:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             self._shift()
 
     def _shift(self) -> None:

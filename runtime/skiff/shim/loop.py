@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
+else:
+    import _signal as signal  # what signal wraps; the wrapper would load enum
 
 GONE = select.POLLHUP | select.POLLERR  # told whether asked for or not
 READ = select.POLLIN | GONE

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import _socket  # what socket wraps; the wrapper would load enum and selectors
 import gc
-import json
 import os
-import signal
-import socket
-import traceback
 
 from skiff.cgroup.manager import open_manager
-from skiff.errors import InvalidInput, SkiffError, Unsupported
+from skiff.errors import InvalidInput, SkiffError, Unsupported, suppress
 from skiff.linux import prctl, processes
 from skiff.oci import bundle
 from skiff.oci.attendance import Channels
@@ -22,10 +18,14 @@ from skiff.shim import jsonfile, remains
 from skiff.shim.loop import READ, Loop
 from skiff.shim.stdio import Stdio
 from skiff.shim.supervisor import Container, Supervisor
+from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import Any, NoReturn
+else:
+    import _signal as signal  # what signal wraps; the wrapper would load enum
 
 BACKLOG = 64
 MAX_WORDS = 4096  # an error that quotes a request must still fit a message
@@ -51,6 +51,8 @@ def run(request: dict[str, Any], exec_root: str, reply: int) -> NoReturn:
                 shim.serve(container)
         code = 0
     except BaseException:  # a fork must not return into the launcher's loop; the reason goes to a file
+        import traceback
+
         with open(f"{exec_root}/shims/{request.get('id')}.crash", "w", encoding="utf-8") as file:
             traceback.print_exc(file=file)
     finally:
@@ -72,7 +74,7 @@ def _detach(reply: int) -> None:
 
 
 def _answer(reply: int, message: dict[str, Any]) -> None:
-    os.write(reply, json.dumps(message).encode())
+    os.write(reply, jsontext.dumps(message).encode())
     os.close(reply)
 
 
@@ -113,7 +115,7 @@ class _Shim:
             raise
 
     def _undo(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):
             os.unlink(f"{self._exec_root}/shims/{self.identity}.sock")
         self._store.remove(self.identity)
 
@@ -132,10 +134,10 @@ class _Shim:
         self._store.save(self.identity, {**state, "shim": shim, "shim_started": processes.start_time(shim)})
         return Container(self.identity, self._exec_root, spec["process"]["args"], made, cgroup, stdio, log, self._store)
 
-    def _listen(self) -> socket.socket:
+    def _listen(self) -> _socket.socket:
         directory = f"{self._exec_root}/shims"
         os.makedirs(directory, mode=0o711, exist_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         before = os.umask(0o177)
         listener.bind(f"{directory}/{self.identity}.sock")
         os.umask(before)
@@ -151,10 +153,10 @@ class _Shim:
 
         def client_came(_: int) -> None:
             try:
-                sock, _address = self._listener.accept()
+                fd, _ = self._listener._accept()  # type: ignore[attr-defined]  # what socket.accept calls; typeshed has it not
             except OSError:
                 return
-            supervisor.accept(sock)
+            supervisor.accept(_socket.socket(fileno=fd))
 
         loop.on_child(supervisor.reap)
         loop.watch(self._listener.fileno(), READ, client_came)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from skiff.cgroup.manager import open_manager
-from skiff.errors import Conflict, NotFound
+from skiff.errors import Conflict, NotFound, suppress
 from skiff.linux import processes, signals
 from skiff.oci.store import Store
 from skiff.shim import exit as ending
@@ -31,7 +30,7 @@ def clear(exec_root: str, identity: str) -> dict[str, Any] | None:
     oom = cgroup.oom_kills() > 0
     cgroup.kill(signals.SIGKILL)
     if processes.start_time(state["pid"]) == state["started"]:
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.kill(state["pid"], signals.SIGKILL)
     cgroup.delete()
     record = ending.load(exec_root, identity)
@@ -44,5 +43,5 @@ def clear(exec_root: str, identity: str) -> dict[str, Any] | None:
 
 
 def _unlink(exec_root: str, identity: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    with suppress(FileNotFoundError):
         os.unlink(f"{exec_root}/shims/{identity}.sock")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
+from skiff.errors import suppress
 from skiff.shim.loop import READ, WRITE
 
 TYPE_CHECKING = False
@@ -68,7 +68,7 @@ class Output:
 
     def drain(self) -> None:
         """Take what is in the pipe and end, whoever else may still hold it."""
-        with contextlib.suppress(BlockingIOError):
+        with suppress(BlockingIOError):
             for _ in range(DRAIN_CHUNKS):
                 data = os.read(self._fd, CHUNK)
                 if not data:

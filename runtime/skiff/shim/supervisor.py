@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
-from skiff.errors import Conflict, InvalidInput, SkiffError
+from skiff.errors import Conflict, InvalidInput, SkiffError, suppress
 from skiff.linux import signals
 from skiff.oci import clock, failure, status
 from skiff.oci.create import open_gate
@@ -15,7 +14,7 @@ from skiff.shim.stdio import Input, Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    import _socket
     from typing import Any
 
     from skiff.cgroup.manager import CgroupManager
@@ -67,7 +66,7 @@ class Supervisor:
 
     # Clients.
 
-    def accept(self, sock: socket.socket) -> None:
+    def accept(self, sock: _socket.socket) -> None:
         """A new client: it is told how things stand."""
         connection = Connection(sock, self)
         self._connections.append(connection)
@@ -127,7 +126,7 @@ class Supervisor:
 
     def _save(self) -> None:
         """For others to read; the shim itself goes by what it knows."""
-        with contextlib.suppress(SkiffError, OSError):
+        with suppress(SkiffError, OSError):
             state = self._container.store.load(self._container.identity)
             self._container.store.save(self._container.identity, {**state, "status": self._status})
 
@@ -158,7 +157,7 @@ class Supervisor:
         self._container.cgroup.kill(signals.SIGKILL)
         self._container.cgroup.delete()
         self._container.store.remove(self._container.identity)
-        with contextlib.suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):
             os.unlink(f"{self._container.exec_root}/shims/{self._container.identity}.sock")
         connection.answer({"ok": True})
         for other in list(self._connections):
@@ -245,7 +244,7 @@ class Supervisor:
         self._status = status.STOPPED
         if self._container.log is not None:
             self._container.log.close()
-        with contextlib.suppress(OSError):  # /run may be full; those who wait are told all the same
+        with suppress(OSError):  # /run may be full; those who wait are told all the same
             ending.save(self._container.exec_root, self._container.identity, record)
         for connection in list(self._waiting):
             connection.answer({"ok": True, "exit": record})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import time
 
@@ -11,9 +9,10 @@ from skiff.cgroup.manager import open_manager
 from skiff.cli.oci import options
 from skiff.cli.oci.log import LOG
 from skiff.cli.oci.state import specified
-from skiff.errors import NotFound, SkiffError
+from skiff.errors import NotFound, SkiffError, suppress
 from skiff.linux import processes, signals
 from skiff.oci import hooks, status
+from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def delete(containers: Store, identity: str, force: bool) -> None:
         cgroup = open_manager(state["cgroup"])
         cgroup.kill(signals.SIGKILL)
         if state["started"] is not None and processes.start_time(state["pid"]) == state["started"]:
-            with contextlib.suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):
                 os.kill(state["pid"], signals.SIGKILL)
         _await_end(state["pid"], state["started"])
         cgroup.delete()
@@ -70,7 +69,7 @@ def _load(containers: Store, identity: str) -> dict[str, Any]:
 
 def _poststop(spec: Spec, state: dict[str, Any]) -> None:
     """A container that is gone cannot be kept back by its hooks: each that fails is told, and the next one runs."""
-    told = json.dumps(specified({**state, "status": status.STOPPED})).encode()
+    told = jsontext.dumps(specified({**state, "status": status.STOPPED})).encode()
     for hook in hooks.plan((spec.get("hooks") or {}).get("poststop"), inherited=True):
         _run(hook, told)
 

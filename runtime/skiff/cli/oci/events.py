@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import select
 import time
 
 from skiff.cgroup.manager import open_manager
 from skiff.cli.oci import options
-from skiff.errors import InvalidInput, NotFound, Unsupported
+from skiff.errors import InvalidInput, NotFound, Unsupported, suppress
 from skiff.oci import status
 
 TYPE_CHECKING = False
@@ -54,7 +53,7 @@ def _print(kind: str, identity: str, data: Any = None) -> None:
 def _follow(containers: Store, identity: str, manager: CgroupManager, interval: float) -> None:
     """Until the container ends."""
     poll, watch = select.poll(), None
-    with contextlib.suppress(Unsupported):  # without a memory controller there is no such kill
+    with suppress(Unsupported):  # without a memory controller there is no such kill
         watch = manager.oom_watch()
         poll.register(watch.fd, watch.mask)
     due = time.monotonic() + interval

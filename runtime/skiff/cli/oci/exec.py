@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from skiff.cgroup.manager import open_manager
@@ -16,7 +15,7 @@ from skiff.oci.attendance import Attendance, Channels
 from skiff.oci.create import hook_state
 from skiff.oci.listener import Listener
 from skiff.oci.process import unknown_capabilities
-from skiff.spec import validate
+from skiff.spec import jsontext, validate
 from skiff.spec.fields import Checker
 
 TYPE_CHECKING = False
@@ -202,7 +201,7 @@ def _user(flags: dict[str, str], user: dict[str, Any]) -> dict[str, Any]:
 def _from_file(path: str) -> Process:
     try:
         with open(path, "rb") as file:
-            process: Any = json.loads(file.read())
+            process: Any = jsontext.loads(file.read())
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"--process {path}: {error}") from error
     checker = Checker(path)

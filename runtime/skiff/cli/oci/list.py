@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 
 from skiff.cli.oci import options
 from skiff.cli.oci.state import document
-from skiff.errors import InvalidInput, NotFound
+from skiff.errors import InvalidInput, NotFound, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +40,6 @@ def main(containers: Store, arguments: list[str]) -> int:
 def _rows(containers: Store) -> list[dict[str, Any]]:
     found = []
     for identity in containers.identities():
-        with contextlib.suppress(NotFound):  # deleted meanwhile
+        with suppress(NotFound):  # deleted meanwhile
             found.append(document(containers.load(identity), containers.owner(identity)))
     return found

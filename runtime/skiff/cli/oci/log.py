@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 from skiff.oci import clock
+from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ class Log:
         if not self.path:
             return
         if self.json:
-            line = json.dumps({"level": level, "msg": message, "time": clock.now()})
+            line = jsontext.dumps({"level": level, "msg": message, "time": clock.now()})
         else:
-            line = f'time="{clock.now()}" level={level} msg={json.dumps(message)}'
+            line = f'time="{clock.now()}" level={level} msg={jsontext.dumps(message)}'
         try:
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(line + "\n")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 
 from skiff.cli.oci import options
 from skiff.cli.oci.state import specified
-from skiff.errors import SkiffError
+from skiff.errors import SkiffError, suppress
 from skiff.linux import signals
 from skiff.oci import channels, hooks, status
+from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def start(containers: Store, identity: str) -> None:
     try:
         _poststart(containers, identity, state)
     except SkiffError:
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.kill(state["pid"], signals.SIGKILL)
         raise
 
@@ -46,4 +45,4 @@ def _poststart(containers: Store, identity: str, state: dict[str, Any]) -> None:
     """Without the lock, for a hook may well ask about its container."""
     planned = hooks.plan((containers.load_spec(identity).get("hooks") or {}).get("poststart"), inherited=True)
     if planned:
-        hooks.run_all("poststart", planned, json.dumps(specified(state)).encode())
+        hooks.run_all("poststart", planned, jsontext.dumps(specified(state)).encode())

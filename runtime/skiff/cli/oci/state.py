@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from skiff.cli.oci import options
 from skiff.oci import status
 
@@ -18,6 +16,8 @@ def main(containers: Store, arguments: list[str]) -> int:
     """Exit status."""
     _, rest = options.parse(arguments, {})
     identity = options.one(rest)
+    import json  # slow to load, and those who import this module want but `specified`
+
     print(json.dumps(document(containers.load(identity), containers.owner(identity)), indent=2))
     return 0
 

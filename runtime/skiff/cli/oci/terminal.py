@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
@@ -10,7 +9,7 @@ import socket
 import termios
 import tty
 
-from skiff.errors import InvalidInput, SkiffError
+from skiff.errors import InvalidInput, SkiffError, suppress
 from skiff.linux import terminal
 from skiff.oci import console
 
@@ -39,7 +38,7 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         if self._saved is not None:
-            with contextlib.suppress(termios.error):  # it may have gone meanwhile
+            with suppress(termios.error):  # it may have gone meanwhile
                 termios.tcsetattr(0, termios.TCSADRAIN, self._saved)
         if self._master >= 0:
             os.close(self._master)
@@ -56,7 +55,7 @@ class Terminal:
         tty.setraw(0, termios.TCSANOW)  # what has been typed ahead is kept
 
     def _resize(self) -> None:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             terminal.resize(self._master, *terminal.size(0))
 
     def relay(self) -> None:

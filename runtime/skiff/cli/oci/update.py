@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 from skiff.cgroup.manager import open_manager
@@ -10,6 +9,7 @@ from skiff.cli.oci import options
 from skiff.cli.sizes import size
 from skiff.errors import InvalidInput
 from skiff.oci import status
+from skiff.spec import jsontext
 from skiff.spec.fields import Checker
 from skiff.spec.resources import check_resources
 
@@ -103,7 +103,7 @@ def load(name: str) -> Any:
                 data = file.read(MAX_SIZE + 1)
         if len(data) > MAX_SIZE:
             raise InvalidInput(f"{name}: larger than 1 MiB")
-        return json.loads(data)
+        return jsontext.loads(data)
     except OSError as error:
         raise InvalidInput(f"--resources {name}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

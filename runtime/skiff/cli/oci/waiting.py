@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
+
+from skiff.errors import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # what signal wraps; the wrapper would load enum
 
 FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -13,7 +19,7 @@ def forward_signals(pid: int) -> None:
     """From now on."""
 
     def forward(number: int, _frame: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.kill(pid, number)
 
     for number in FORWARDED:
