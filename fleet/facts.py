@@ -56,6 +56,7 @@ class Facts:
     docker_socket: str
     docker_compat: bool
     docker_managed: bool
+    docker_root: Optional[str]
     raw: Mapping[str, Any]
 
     @property
@@ -97,5 +98,6 @@ class Facts:
             docker_socket=raw["docker"]["socket"],
             docker_compat=raw["docker"]["compat"],
             docker_managed=raw["docker"]["managed"],
+            docker_root=raw["docker"]["root"],
             raw=raw,
         )

@@ -93,16 +93,16 @@ class JsonFile:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory; `state="absent"` removes it with all below it.
+    """A directory; `state="absent"` removes it with all below it. Without a `mode`, one that is made is its owner's alone.
 
     `data`: what lies in it is the host's own, and outlives a deprovision.
     """
 
     kind: ClassVar[str] = "directory"
     path: str
-    mode: str = "0755"
-    owner: str = "root"
-    group: str = "root"
+    mode: Optional[str] = "0755"
+    owner: Optional[str] = "root"
+    group: Optional[str] = "root"
     state: str = "present"
     data: bool = False
 

@@ -18,6 +18,7 @@ PYTHON = re.compile(r"(python3|platform-python)(\.\d+)?$")
 COMPAT = "X-Skiff=compat"
 MANAGED = "X-Skiff=engine"  # a line of the drop-in that stays where Skiff set up Docker's own engine
 DROP_IN = "/etc/systemd/system/docker.service.d/skiff.conf"
+DAEMON_JSON = "/etc/docker/daemon.json"
 CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"  # version 2, 1, hybrid
 UNIT_FOLDERS = "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"
 
@@ -187,4 +188,6 @@ def _docker() -> "Dict[str, Any]":
     sock = "absent"
     if os.path.lexists("/run/docker.sock"):
         sock = "skiff" if compat else "foreign"
-    return {"unit": unit, "socket": sock, "compat": compat, "managed": MANAGED in read(DROP_IN)}
+    root = re.search(r'"data-root"\s*:\s*"([^"\\]+)"', read(DAEMON_JSON))
+    managed = MANAGED in read(DROP_IN)
+    return {"unit": unit, "socket": sock, "compat": compat, "managed": managed, "root": root.group(1) if root else None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Tuple
 
+from fleet.facts import Facts
 from fleet.resources import Directory, JsonFile, Resource
 from fleet.secret import holds_secret
 from fleet.variables import Variables
@@ -11,6 +12,8 @@ from roles.runtime.role import root_faults
 
 FILE = "/etc/docker/daemon.json"
 OWN = {"registry-mirrors": "registry_mirrors", "insecure-registries": "insecure_registries", "data-root": "docker_data_root"}
+DEFAULT_ROOT = "/var/lib/docker"
+CONTAINERD_ROOT = "/var/lib/containerd"
 # What dockerd takes up on SIGHUP (its `reload`); a change of anything else takes a restart.
 RELOADABLE = (
     *("debug", "labels", "live-restore", "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts"),
@@ -41,11 +44,16 @@ def validation(path: str) -> Tuple[str, ...]:
     return ("/bin/sh", "-c", VALIDATE, path)
 
 
-def resources(variables: Variables) -> List[Resource]:
-    """The file, and the directory that it lies in."""
+def resources(facts: Facts, variables: Variables) -> List[Resource]:
+    """The file, the directory that it lies in, and those of the engine's data, whose modes and owners dockerd sets."""
     values, remove = options(variables)
     mode = "0600" if holds_secret(values) else "0644"
-    return [Directory("/etc/docker"), JsonFile(FILE, values, remove, RELOADABLE, mode, validate=validation("{}"))]
+    root = variables.string("docker_data_root") or facts.docker_root or DEFAULT_ROOT
+    return [
+        Directory("/etc/docker"),
+        JsonFile(FILE, values, remove, RELOADABLE, mode, validate=validation("{}")),
+        *(Directory(path, mode=None, owner=None, group=None, data=True) for path in (root, CONTAINERD_ROOT)),
+    ]
 
 
 def options(variables: Variables) -> Tuple[Dict[str, object], Tuple[str, ...]]:

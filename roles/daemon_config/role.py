@@ -76,7 +76,7 @@ def normalised(mirror: str) -> str:
 def resources(facts: Facts, variables: Variables) -> List[Resource]:
     """The file, and the directory that it lies in."""
     if engine.is_docker(variables):
-        return docker.resources(variables)
+        return docker.resources(facts, variables)
     values, remove = options(variables)
     # A proxy's address may have a password in it.
     mode = "0600" if holds_secret(values) else "0644"

@@ -6,7 +6,7 @@ import re
 from typing import Dict, List, Mapping, Tuple
 
 from fleet.facts import Facts
-from fleet.resources import Package
+from fleet.resources import Group, Package, Resource
 from fleet.rpm import Rpm
 from fleet.variables import Variables
 from roles import engine
@@ -56,15 +56,19 @@ def _rpm_faults(facts: Facts, variables: Variables) -> List[str]:
     return found
 
 
-def resources(facts: Facts, variables: Variables) -> List[Package]:
-    """What goes, the engine, and its plugins apart: a plugin that is added restarts no engine."""
+def resources(facts: Facts, variables: Variables) -> List[Resource]:
+    """What goes, the group, the engine, and its plugins apart: a plugin that is added restarts no engine.
+
+    The packages would make the group themselves; made before them, it is known to be nobody else's.
+    """
     gone = Package((*OLD, *PODMAN) if variables.boolean("remove_podman") else OLD, state="absent")
+    group = Group("docker", system=True, members=variables.strings("docker_users"))
     plugins = variables.strings("docker_plugins")
     if not variables.rpms():
-        return [gone, parts(facts, variables), *([Package(plugins)] if plugins else [])]
+        return [gone, group, parts(facts, variables), *([Package(plugins)] if plugins else [])]
     files = {name: several[0].content for name, several in _fitting(facts, variables).items()}
     brought = {name: files[name] for name in plugins}
-    return [gone, parts(facts, variables), *([Package(plugins, files=brought)] if plugins else [])]
+    return [gone, group, parts(facts, variables), *([Package(plugins, files=brought)] if plugins else [])]
 
 
 def parts(facts: Facts, variables: Variables) -> Package:

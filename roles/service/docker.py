@@ -1,4 +1,4 @@
-"""docker.service, Docker's own engine: its proxies, its users, restarted or reloaded by what a run changed."""
+"""docker.service, Docker's own engine: its proxies, restarted or reloaded by what a run changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from fleet.content import Content
 from fleet.facts import Facts
-from fleet.resources import Directory, File, Group, Resource, Template, Unit
+from fleet.resources import Directory, File, Resource, Template, Unit
 from fleet.secret import Secret
 from fleet.variables import Variables
 from roles.daemon_config import docker as configuration
@@ -49,15 +49,13 @@ def _word_faults(name: str, variables: Variables, refused: str) -> List[str]:
 
 
 def resources(facts: Facts, variables: Variables) -> List[Resource]:
-    """The drop-in with its proxies, the users, then the unit."""
+    """The drop-in with its proxies, then the unit."""
     proxies = _proxies(variables)
     text = "".join(f'{name}="{_quoted(value)}"\n' for name, value in proxies.items())
-    users = variables.strings("docker_users")
     return [
         Directory(FOLDER),
         File(PROXIES, Content.of(Secret(text)) if text else None, mode="0600", state="present" if text else "absent", secret=True),
         Template(DROP_IN, "docker.conf.j2", {"proxies": PROXIES if text else ""}),
-        *([Group("docker", system=True, members=users)] if users else []),
         Unit(
             UNIT,
             enabled=True,

@@ -12,10 +12,12 @@ from fleet.agent.forecast import ABSENT, DIRECTORY, Forecast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict, Optional, Tuple
 
     from fleet.agent.host import Host
     from fleet.agent.ledger import Place
+
+MADE = "0700"  # until its owner is set
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -24,16 +26,17 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     found = look(path)
     if want["state"] == "absent":
         return _check_absent(path, found, host)
-    uid = host.accounts.owner(want["owner"], host.forecast)
-    gid = host.accounts.owning_group(want["group"], host.forecast)
     if found is None or host.forecast.takes(path):
+        _wanted(want, None, host)  # an owner that there is not is told now
         require_parent(path, host)
-        return Change("create", "create directory {}".format(path), diff.of_value(path, "absent", "directory " + want["mode"]))
+        told = "directory " + (want["mode"] or MADE)
+        return Change("create", "create directory {}".format(path), diff.of_value(path, "absent", told))
     if stat.S_ISLNK(found.st_mode) and os.path.isdir(path):
         found = os.stat(followed(path))
     if not stat.S_ISDIR(found.st_mode):
         raise AgentError("{} is not a directory".format(path), "", "move it away and run again")
-    metadata = differing_metadata(found, int(want["mode"], 8), (uid, want["owner"]), (gid, want["group"]))
+    mode, uid, gid = _wanted(want, found, host)
+    metadata = differing_metadata(found, mode, (uid, want["owner"]), (gid, want["group"]))
     if not metadata:
         return None
     change = Change("update", "update {} of directory {}".format(", ".join(name for name, _, _ in metadata), path))
@@ -50,14 +53,13 @@ def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
         return
     try:
         if not os.path.isdir(path):
-            os.mkdir(path, 0o700)
+            os.mkdir(path, int(MADE, 8))
             atomic.sync_directory(os.path.dirname(path))
             atomic.label(path)
     except OSError as error:
         raise from_os(error, path) from error
-    uid = host.accounts.owner(want["owner"], host.forecast)
-    gid = host.accounts.owning_group(want["group"], host.forecast)
-    set_metadata(followed(path), int(want["mode"], 8), uid, gid)
+    real = followed(path)
+    set_metadata(real, *_wanted(want, os.stat(real), host))
 
 
 def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None:
@@ -97,6 +99,17 @@ def _undo_creation(place: "Place", host: "Host") -> Change:
     change = Change("remove", "remove directory {}{}".format(path, " and the data in it" if below else ""))
     change.act = lambda: _remove(path) if purge else _remove_empty(path)
     return change
+
+
+def _wanted(want: "Dict[str, Any]", found: "Optional[os.stat_result]", host: "Host") -> "Tuple[int, int, int]":
+    """Mode, owner and group as declared; what is left open, as found."""
+    mode = int(want["mode"] or MADE, 8) if want["mode"] or found is None else stat.S_IMODE(found.st_mode)
+    uid, gid = (found.st_uid, found.st_gid) if found is not None else (os.geteuid(), os.getegid())
+    if want["owner"]:
+        uid = host.accounts.owner(want["owner"], host.forecast)
+    if want["group"]:
+        gid = host.accounts.owning_group(want["group"], host.forecast)
+    return mode, uid, gid
 
 
 def _remove_empty(path: str) -> None:

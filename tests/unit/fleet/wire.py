@@ -34,7 +34,7 @@ FACTS: Dict[str, Any] = {
     "storage": [{"path": "/var/lib", "type": "xfs", "ftype": True, "free": 1, "size": 2}],
     "memory": 8589934592,
     "cpus": 2,
-    "docker": {"unit": False, "socket": "absent", "compat": False, "managed": False},
+    "docker": {"unit": False, "socket": "absent", "compat": False, "managed": False, "root": None},
 }
 
 

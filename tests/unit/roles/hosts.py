@@ -34,7 +34,7 @@ RAW: Dict[str, Any] = {
     ],
     "memory": 8 << 30,
     "cpus": 2,
-    "docker": {"unit": False, "socket": "absent", "compat": False, "managed": False},
+    "docker": {"unit": False, "socket": "absent", "compat": False, "managed": False, "root": None},
 }
 RELEASES: Dict[str, Dict[str, Any]] = {
     "7": {

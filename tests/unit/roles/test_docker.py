@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import pytest
 
@@ -35,6 +35,7 @@ NEEDED = ("yum-utils", "device-mapper-persistent-data", "lvm2", "iproute", "nfta
 OLD = docker_packages.OLD
 ALIYUN = "https://mirrors.aliyun.com/docker-ce/linux/centos"
 RELEASES = ["7", "8", "9", "10"]
+GROUP = Group("docker", system=True)
 
 
 def docker(**changes: Any) -> Variables:
@@ -72,7 +73,7 @@ def test_the_plan_is_the_same_on_every_release_but_for_the_repository(release: s
         )
     ]
     # No Python is brought: nothing of the runtime is deployed.
-    assert packages.resources(host, given) == [Package(OLD, state="absent"), Package(NEEDED), Package(PARTS)]
+    assert packages.resources(host, given) == [Package(OLD, state="absent"), Package(NEEDED), GROUP, Package(PARTS)]
     assert runtime.resources(host, given) == []
     assert kinds(daemon_config.resources(host, given), JsonFile)[0].path == "/etc/docker/daemon.json"
     assert kinds(service.resources(host, given), Unit)[0].name == "docker.service"
@@ -88,7 +89,7 @@ def test_all_of_it_compiles(given: Dict[str, Any]) -> None:
         name = role.__name__.split(".")[1]
         compiler.add_role(name, BUILT_IN.parent / "templates" / name, role.resources(facts(), wanted), ())
     compiler.refuse_dangling()
-    assert len({wire["id"] for wire in compiler.resources}) == len(compiler.resources) == 13
+    assert len({wire["id"] for wire in compiler.resources}) == len(compiler.resources) == 15
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_a_proxy_s_password_is_followed_as_a_secret() -> None:
     ],
 )
 def test_versions_and_plugins(given: Dict[str, Any], wanted: List[Package]) -> None:
-    assert packages.resources(facts(), docker(**given))[2:] == wanted
+    assert packages.resources(facts(), docker(**given))[3:] == wanted
 
 
 def test_podman_goes_only_where_it_is_asked_for() -> None:
@@ -158,6 +159,7 @@ def test_rpms_that_are_sent_are_those_of_the_host() -> None:
     # The host's repositories may be out of reach: nothing but what is sent, and what is asked for by name.
     assert packages.resources(facts(), given) == [
         Package(OLD, state="absent"),
+        GROUP,
         Package(names, versions=dict.fromkeys(PARTS, "26.1.4-1.el9"), files=files),
     ]
     assert docker_packages.version(facts(), given) == "26.1.4"
@@ -240,7 +242,7 @@ def assert_told(found: List[str], words: List[str]) -> None:
 
 def test_daemon_json_and_what_dockerd_reloads() -> None:
     given = docker(registry_mirrors=["https://m.test"], daemon_options={"live-restore": True, "debug": None})
-    directory, file = daemon_config.resources(facts(), given)
+    directory, file, *_ = daemon_config.resources(facts(), given)
     assert directory == Directory("/etc/docker")
     assert isinstance(file, JsonFile)
     assert (file.values, file.remove) == (
@@ -249,6 +251,19 @@ def test_daemon_json_and_what_dockerd_reloads() -> None:
     )
     assert {"runtimes", "features", "max-download-attempts", "registry-mirrors"} <= set(file.reloadable)
     assert not {"data-root", "log-opts", "exec-opts", "bip", "storage-driver"} & set(file.reloadable)
+
+
+@pytest.mark.parametrize(
+    ("named", "written", "root"),
+    [("", None, "/var/lib/docker"), ("", "/srv/docker", "/srv/docker"), ("/data/docker", "/srv/docker", "/data/docker")],
+)
+def test_the_engine_s_data_is_known_for_what_it_is(named: str, written: Optional[str], root: str) -> None:
+    found = daemon_config.resources(facts(docker={"root": written}), docker(docker_data_root=named))
+    kept = [one for one in kinds(found, Directory) if one.data]
+    assert [(one.path, one.mode, one.owner, one.group) for one in kept] == [
+        (root, None, None, None),
+        ("/var/lib/containerd", None, None, None),
+    ]
 
 
 def test_a_secret_in_daemon_json_makes_it_root_s_alone() -> None:
@@ -299,7 +314,7 @@ def test_the_service_and_what_restarts_it() -> None:
 def test_proxies_stand_in_a_file_of_root_s_alone() -> None:
     given = docker(https_proxy='http://me:a"b$c\\d@proxy.test:3128', no_proxy=["10.0.0.0/8", ".lab"], docker_users=["ann", "bob"])
     found = service.resources(facts(), given)
-    assert kinds(found, Group) == [Group("docker", system=True, members=("ann", "bob"))]
+    assert kinds(packages.resources(facts(), given), Group) == [Group("docker", system=True, members=("ann", "bob"))]
     (file,) = kinds(found, File)
     assert (file.path, file.mode, file.secret, file.content.secret) == ("/etc/docker/skiff-proxies", "0600", True, True)
     text = b"".join(file.content.chunks()).decode()
