@@ -75,6 +75,7 @@ def _become(
         for number, descriptor in enumerate(streams):
             os.dup2(descriptor, number)
         if plainly and os.geteuid() == 0:
+            os.chdir("/")  # where the agent stands may be closed to others
             os.setgroups([])
             os.setgid(NOBODY)
             os.setuid(NOBODY)

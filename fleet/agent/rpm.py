@@ -19,11 +19,17 @@ UNREADABLE = re.compile("cannot open|permission denied", re.IGNORECASE)
 
 def query(argv: "Sequence[str]", looking: bool) -> process.Finished:
     """Ask the package database. Merely `looking`, without rights: root's rpm writes to the database's shared memory file."""
+    return _ask(["-q", *argv], looking)
+
+
+def _ask(argv: "Sequence[str]", looking: bool) -> process.Finished:
     if looking:
-        done = process.run(["rpm", "-q", *argv], PATIENCE, plainly=True)
-        if done.status != process.MISSING and not UNREADABLE.search(done.stderr):
+        done = process.run(["rpm", *argv], PATIENCE, plainly=True)
+        # The lock of a transaction, which is for root, is asked for once all else was told.
+        told = "\n".join(line for line in done.stderr.splitlines() if "transaction lock" not in line)
+        if done.status != process.MISSING and not UNREADABLE.search(told):
             return done
-    return process.run(["rpm", "-q", *argv], PATIENCE)
+    return process.run(["rpm", *argv], PATIENCE)
 
 
 class Installed:
@@ -73,24 +79,24 @@ class Installed:
         return missing
 
 
-def everything() -> "Dict[str, int]":
+def everything(looking: bool) -> "Dict[str, int]":
     """Every installed package, and when it was installed, in seconds since 1970."""
-    done = process.run(["rpm", "-qa", "--qf", "%{NAME} %{INSTALLTIME}\n"], PATIENCE)
+    done = query(["-a", "--qf", "%{NAME} %{INSTALLTIME}\n"], looking)
     if done.status != 0:
         raise done.failure("the package database cannot be read", REBUILD)
     rows = [line.split() for line in done.stdout.splitlines()]
     return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
 
 
-def removable(names: "Sequence[str]", going: "Collection[str]" = ()) -> "Tuple[List[str], Dict[str, str]]":
+def removable(names: "Sequence[str]", going: "Collection[str]", looking: bool) -> "Tuple[List[str], Dict[str, str]]":
     """Which of `names` can go, and what others need, each with who needs it; `going` will be gone before."""
     left, needed = list(names), {}  # type: Tuple[List[str], Dict[str, str]]
     while left:
-        done = process.run(["rpm", "-e", "--test", *left], PATIENCE)
+        done = _ask(["-e", "--test", *left], looking)
         found = {}
         for capability, other in NEEDED.findall(done.stdout + done.stderr):
             if other.rsplit("-", 2)[0] not in going:
-                found.update({name: other for name in _providers(capability) if name in left})
+                found.update({name: other for name in _providers(capability, looking) if name in left})
         if not found:
             break
         needed.update(found)
@@ -98,6 +104,11 @@ def removable(names: "Sequence[str]", going: "Collection[str]" = ()) -> "Tuple[L
     return left, needed
 
 
-def _providers(capability: str) -> "List[str]":
+def keys(looking: bool) -> "List[str]":
+    """The signing keys that the database trusts, as packages' names with version and release."""
+    return sorted(key for key in query(["gpg-pubkey"], looking).stdout.split() if key.startswith("gpg-pubkey-"))
+
+
+def _providers(capability: str, looking: bool) -> "List[str]":
     name = capability.split(maxsplit=1)[0]
-    return process.run(["rpm", "-q", "--whatprovides", "--qf", "%{NAME}\n", name], PATIENCE).stdout.split()
+    return query(["--whatprovides", "--qf", "%{NAME}\n", name], looking).stdout.split()

@@ -21,6 +21,7 @@ from fleet.lab import cache, command
 SIGNER = "Skiff lab"
 PROGRAMS = ("dockerd", "docker-proxy", "docker-init", "containerd", "containerd-shim-runc-v2", "ctr", "runc", "xtables-nft-multi")
 CLIENT = Path("/usr/bin/docker")  # one of another version may lie before it
+OWN = ("/containerd", "/xtables")  # directories that go with their packages
 SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 DOCKER_SERVICE = """\
@@ -85,6 +86,7 @@ OOMScoreAdjust=-999
 [Install]
 WantedBy=multi-user.target
 """
+CONTAINERD_CONFIG = 'disabled_plugins = ["cri"]\n'
 # What the real packages do around an upgrade and a removal.
 SCRIPTS = """\
 %pre -n docker-ce
@@ -96,6 +98,10 @@ systemctl daemon-reload
 %postun -n docker-ce
 systemctl daemon-reload
 [ $1 -eq 0 ] || systemctl try-restart docker.service
+"""
+CONTAINERD_SCRIPT = """\
+%preun -n containerd.io
+[ $1 -ne 0 ] || systemctl --no-reload disable --now containerd.service
 """
 HEADER = """\
 Name: lab-docker-{version}
@@ -199,12 +205,13 @@ def _others(work: Path) -> List[Part]:
     """The daemon beside it with runc, and an iptables that works, in place of the lab's empty one."""
     names = ("containerd", "containerd-shim-runc-v2", "ctr", "runc")
     unit = ("/usr/lib/systemd/system/containerd.service", _text(work, "containerd.service", CONTAINERD_SERVICE))
+    config = ("/etc/containerd/config.toml", _text(work, "config.toml", CONTAINERD_CONFIG))
     provides = ("Provides: containerd", "Provides: runc", "Conflicts: containerd, runc")
     tables = _program("xtables-nft-multi")
     modules = [(str(path), path) for path in sorted(Path("/usr/lib").glob("*/xtables/*.so"))]
     links = [(f"/usr/sbin/{name}", tables) for name in ("iptables", "ip6tables", "iptables-save", "iptables-restore")]
     return [
-        Part("containerd.io", "1.6.20", (*((f"/usr/bin/{name}", _program(name)) for name in names), unit), provides),
+        Part("containerd.io", "1.6.20", (*((f"/usr/bin/{name}", _program(name)) for name in names), unit, config), provides),
         Part("iptables", "1.8.9", (*links, *modules)),
     ]
 
@@ -224,8 +231,12 @@ def _pack(work: Path, place: Path, parts: List[Part], release: str, version: str
     for part in parts:
         lines += [f"install -D -m {_mode(path)} {source} %{{buildroot}}{path}" for path, source in part.files]
     for part in parts:
-        lines += [f"%files -n {part.name}", *(path for path, _ in part.files)]
-    (work / "docker.spec").write_text("\n".join([*lines, SCRIPTS]))
+        folders = sorted(
+            {f"%dir {folder}" for path, _ in part.files for folder in [str(Path(path).parent)] if folder.endswith(OWN)}
+        )
+        lines += [f"%files -n {part.name}", *folders, *(path for path, _ in part.files)]
+    scripts = [CONTAINERD_SCRIPT] if any(part.name == "containerd.io" for part in parts) else []
+    (work / "docker.spec").write_text("\n".join([*lines, SCRIPTS, *scripts]))
     defines = [
         f"_topdir {work}/rpm",
         f"_rpmdir {place}",

@@ -13,7 +13,7 @@ from roles.runtime.role import root_faults
 FILE = "/etc/docker/daemon.json"
 OWN = {"registry-mirrors": "registry_mirrors", "insecure-registries": "insecure_registries", "data-root": "docker_data_root"}
 DEFAULT_ROOT = "/var/lib/docker"
-CONTAINERD_ROOT = "/var/lib/containerd"
+CONTAINERD_ROOTS = ("/var/lib/containerd", "/opt/containerd")
 # What dockerd takes up on SIGHUP (its `reload`); a change of anything else takes a restart.
 RELOADABLE = (
     *("debug", "labels", "live-restore", "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts"),
@@ -52,7 +52,7 @@ def resources(facts: Facts, variables: Variables) -> List[Resource]:
     return [
         Directory("/etc/docker"),
         JsonFile(FILE, values, remove, RELOADABLE, mode, validate=validation("{}")),
-        *(Directory(path, mode=None, owner=None, group=None, data=True) for path in (root, CONTAINERD_ROOT)),
+        *(Directory(path, mode=None, owner=None, group=None, data=True) for path in (root, *CONTAINERD_ROOTS)),
     ]
 
 

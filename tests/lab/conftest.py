@@ -3,6 +3,7 @@
 lab              two hosts, lab1 and lab2, of CentOS Stream 9; tests leave them as they found them
 fresh_host       fresh_host(release="el9", python="release", personality="") boots one for this test alone
 full_disk        full_disk(name, path) puts a full file system there for this test
+mirror           serves docker_packages, Docker's own for release 9, through a proxy
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Callable, Iterator
 import pytest
 
 from fleet.errors import FleetError
-from fleet.lab import HostSpec, HostStatus, Lab, machine
+from fleet.lab import HostSpec, HostStatus, Lab, docker, machine
 from fleet.lab import lab as labs
+from tests.lab.mirror import Mirror
 
 FreshHost = Callable[..., HostStatus]
 FullDisk = Callable[[str, str], None]
@@ -62,6 +64,22 @@ def fresh_host(lab: Lab, _indices: Iterator[int]) -> Iterator[FreshHost]:
     yield boot
     for name in made:
         lab.remove(name)
+
+
+@pytest.fixture(scope="session")
+def docker_packages(lab: Lab) -> Path:
+    try:
+        return docker.repository(labs.STATE / "cache", "el9")
+    except FleetError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def mirror(lab: Lab, docker_packages: Path) -> Iterator[Mirror]:
+    address = lab.status()[0].address.rpartition(".")[0] + ".1"
+    serving = Mirror(address, docker_packages)
+    yield serving
+    serving.close()
 
 
 @pytest.fixture

@@ -7,17 +7,24 @@ import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import List
+from typing import Dict, List
 from urllib.parse import urlsplit
+
+USER, PASSWORD = "fleet", "proxy-Passw0rd"
+# The address of the repository is no host's: only the proxy leads to it. Its password comes from the environment.
+OPTIONS = ("--set", "package_proxy={secret: {env: LAB_PROXY}}", "--set", "docker_repository=http://packages.test")
 
 
 class Mirror:
-    """Listens on an address of this machine; `asked` are the paths that were served, `refused` those without the password."""
+    """Listens on an address of this machine; `asked` are the paths that were served, `refused` those without the password.
 
-    def __init__(self, address: str, directory: Path, user: str, password: str) -> None:
+    A task reaches it with OPTIONS and this `environment`.
+    """
+
+    def __init__(self, address: str, directory: Path) -> None:
         self.asked: List[str] = []
         self.refused: List[str] = []
-        wanted = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        wanted = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         mirror = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -47,7 +54,8 @@ class Mirror:
         self._server = ThreadingHTTPServer((address, 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
-        self.proxy = f"http://{user}:{password}@{address}:{self._server.server_address[1]}"
+        self.proxy = f"http://{USER}:{PASSWORD}@{address}:{self._server.server_address[1]}"
+        self.environment: Dict[str, str] = {"LAB_PROXY": self.proxy}
 
     def close(self) -> None:
         """Stops listening."""

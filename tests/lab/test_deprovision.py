@@ -6,7 +6,7 @@ import base64
 import random
 import signal
 from pathlib import Path
-from typing import Set
+from typing import Any, Dict, Mapping, Set
 
 import pytest
 
@@ -14,6 +14,7 @@ from fleet import probe_image
 from fleet.lab import Lab
 from tests.lab.conftest import FreshHost
 from tests.lab.digest import digest
+from tests.lab.mirror import OPTIONS, Mirror
 from tests.lab.suite import RUN, Suite
 from tests.lab.test_provision_cut import KILLED
 
@@ -41,11 +42,20 @@ def assert_given_back(suite: Suite, name: str, before: Set[str]) -> None:
     assert sorted(after - before) == []
 
 
-def assert_containers_stand_against_it(suite: Suite, name: str) -> None:
+def told(outcome: Mapping[str, Any]) -> Dict[str, str]:
+    """What a deprovision left, and why."""
+    return {one["id"]: one["why"] for one in outcome["left"]}
+
+
+def start_container(suite: Suite, name: str, client: str) -> None:
     image = b"".join(probe_image.at_hand()["x86_64"].chunks())
-    run = "base64 -d | skiff load && skiff run -d --network none skiff/probe:1 sleep 1000"
-    started = suite.lab.exec(name, ["sh", "-c", run], base64.b64encode(image).decode())
+    run = 'base64 -d | "$0" load && "$0" run -d --network none skiff/probe:1 sleep 1000'
+    started = suite.lab.exec(name, ["sh", "-c", run, client], base64.b64encode(image).decode())
     assert started.returncode == 0, started.stderr
+
+
+def assert_containers_stand_against_it(suite: Suite, name: str, client: str) -> None:
+    start_container(suite, name, client)
     refused = suite.document("deprovision", name)
     assert refused["status"] == 2
     assert "a container runs here" in refused[name]["faults"][0]["brief"]
@@ -63,12 +73,34 @@ def test_a_host_is_given_back_as_it_was(suite: Suite, fresh_host: FreshHost, rel
     (left,) = plan[name]["left"]
     assert left["id"] == "directory:/var/lib/skiff"
     assert "--purge-data" in left["why"]
-    assert_containers_stand_against_it(suite, name)
+    assert_containers_stand_against_it(suite, name, "skiff")
     outcome = suite.document("deprovision", name, "--force", "--purge-data")
     assert (outcome["status"], outcome[name]["faults"], outcome[name]["left"]) == (0, [], [])
     assert suite.lab.exec(name, ["pgrep", "-f", "sleep 1000"]).returncode == 1
     assert_given_back(suite, name, before)
     assert suite.document("deprovision", name)[name]["state"] == "ok"
+    assert_given_back(suite, name, before)
+
+
+def test_a_host_is_given_back_without_docker_s_engine(lab: Lab, tmp_path: Path, mirror: Mirror, fresh_host: FreshHost) -> None:
+    suite, name = Suite(lab, tmp_path, (), mirror.environment), fresh_host().name
+    before = digest(lab, name)
+    words = (*OPTIONS, "--set", "engine=docker-ce", "--set", "docker_users=[admin]")
+    for mirrors in MIRRORS:
+        outcome = suite.document("provision", name, *words, "--set", f"registry_mirrors={mirrors}")
+        assert (outcome["status"], outcome[name]["faults"]) == (0, [])
+    assert_containers_stand_against_it(suite, name, "docker")
+    left = told(suite.document("deprovision", name, "--check", "--force")[name])
+    for root in ("/var/lib/docker", "/var/lib/containerd", "/opt/containerd"):
+        assert "--purge-data removes it" in left.pop(f"directory:{root}")
+    identity = {"directory:/etc/docker": "it is not empty: /etc/docker/key.json"}  # which dockerd wrote there
+    assert left == identity
+    outcome = suite.document("deprovision", name, "--force", "--purge-data")
+    assert (outcome["status"], outcome[name]["faults"], told(outcome[name])) == (0, [], identity)
+    assert lab.exec(name, ["pgrep", "-f", "sleep 1000"]).returncode == 1
+    lab.exec(name, ["rm", "/etc/docker/key.json"])
+    again = suite.document("deprovision", name)
+    assert (again["status"], again[name]["left"]) == (0, [])
     assert_given_back(suite, name, before)
 
 
@@ -98,7 +130,7 @@ def test_what_others_depend_on_stays_and_is_told(suite: Suite, lab: Lab, fresh_h
     provision(suite, name)
     lab.exec(name, ["sh", "-c", "echo >> /etc/sysctl.d/99-skiff.conf; touch /opt/skiff/own; echo own > /etc/skiff/own"])
     lab.exec(name, ["sh", "-c", "useradd -M -G skiff someone"])
-    left = {one["id"]: one["why"] for one in suite.document("deprovision", name)[name]["left"]}
+    left = told(suite.document("deprovision", name)[name])
     assert set(left) == {
         "file:/etc/sysctl.d/99-skiff.conf",
         "directory:/opt/skiff",

@@ -10,46 +10,26 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Iterator, List
+from typing import List
 
 import pytest
 
 from fleet import probe_image
-from fleet.errors import FleetError
 from fleet.lab import Lab, docker
 from fleet.lab import lab as labs
 from tests.lab.conftest import FreshHost
-from tests.lab.mirror import Mirror
+from tests.lab.mirror import OPTIONS, PASSWORD, Mirror
 from tests.lab.suite import Suite, changed, planned
 
 PARTS = "package:present:docker-ce,docker-ce-cli,containerd.io"
 ENGINE = ("--set", "engine=docker-ce")
 MIRROR = ("--set", 'registry_mirrors=["https://abc.mirror.aliyuncs.com"]')
-PASSWORD = "proxy-Passw0rd"
 UNITS = ("docker.service", "docker.socket", "containerd.service", "skiff.service")
-
-
-@pytest.fixture(scope="module")
-def packages(lab: Lab) -> Path:
-    try:
-        return docker.repository(labs.STATE / "cache", "el9")
-    except FleetError as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def mirror(lab: Lab, packages: Path) -> Iterator[Mirror]:
-    address = lab.status()[0].address.rpartition(".")[0] + ".1"
-    serving = Mirror(address, packages, "fleet", PASSWORD)
-    yield serving
-    serving.close()
 
 
 @pytest.fixture
 def suite(lab: Lab, tmp_path: Path, mirror: Mirror) -> Suite:
-    """The address of the repository is no host's: only the proxy leads to it. Its password comes from the environment."""
-    proxy = ("--set", "package_proxy={secret: {env: LAB_PROXY}}", "--set", "docker_repository=http://packages.test")
-    return Suite(lab, tmp_path, proxy, {"LAB_PROXY": mirror.proxy})
+    return Suite(lab, tmp_path, OPTIONS, mirror.environment)
 
 
 def ask(lab: Lab, host: str, *commands: str) -> str:
@@ -164,7 +144,7 @@ def test_a_host_changes_its_engine_and_back(suite: Suite, lab: Lab, fresh_host: 
     assert "theirs" in ask(lab, host, "docker ps --all")
 
 
-def test_an_old_release_is_sent_its_packages(lab: Lab, packages: Path, tmp_path: Path, fresh_host: FreshHost) -> None:
+def test_an_old_release_is_sent_its_packages(lab: Lab, docker_packages: Path, tmp_path: Path, fresh_host: FreshHost) -> None:
     """Release 7 with Python 3.6, no repository to be had, killed halfway through the transaction."""
     stable = docker.repository(labs.STATE / "cache", "el7") / "linux/centos/7/x86_64/stable"
     host, (_, newer) = fresh_host("el7").name, docker.versions()

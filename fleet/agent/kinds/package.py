@@ -60,7 +60,7 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     log = os.path.join(host.state.prepare(), "transaction.log")
     tool, names = dnf.command(host.facts), _differing(want, host)
     transaction = "{} in {}".format(names[0], host.backups.run)
-    host.ledger.enter("package", transaction, {"verb": _verb(want), "had": sorted(rpm.everything())})
+    host.ledger.enter("package", transaction, {"verb": _verb(want), "had": sorted(rpm.everything(False))})
     with _sources(want, names, host) as (words, options):
         touched = dnf.transact(tool, _verb(want), words, log, options)
         _tell(change, want, names, _packages(touched, names, words), host)
@@ -110,7 +110,7 @@ def foresee(want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None:
 
 def undo(place: "Place", host: "Host") -> "Optional[Change]":
     """Remove what a transaction brought and nothing else requires, or install again what it removed."""
-    had, there = set(place.original["had"]), rpm.everything()
+    had, there = set(place.original["had"]), rpm.everything(host.looking)
     begun = int(place.entries[0]["at"])
     # A transaction that outlived its agent is known by when it installed.
     touched = place.last.get("ours") or [name for name, installed in there.items() if installed >= begun]
@@ -122,7 +122,7 @@ def undo(place: "Place", host: "Host") -> "Optional[Change]":
     brought = sorted(name for name in touched if name not in had and name in there and name not in host.forecast.removed)
     if not brought:
         return None
-    going, needed = rpm.removable(brought, host.forecast.removed)
+    going, needed = rpm.removable(brought, host.forecast.removed, host.looking)
     why = "; ".join("{} is needed by {}".format(name, other) for name, other in needed.items())
     if not going:
         raise Left(why)

@@ -2,7 +2,7 @@
 
 import os
 
-from fleet.agent import atomic, dnf, process, repositories
+from fleet.agent import atomic, dnf, process, repositories, rpm
 from fleet.agent.change import Change
 from fleet.agent.document import Document, look
 from fleet.agent.errors import from_os
@@ -73,9 +73,9 @@ def _text(want: "Dict[str, Any]") -> str:
     return "[{}]\n{}\n".format(want["name"], "\n".join(lines))
 
 
-def undo(place: "Place", _host: "Host") -> "Optional[Change]":
+def undo(place: "Place", host: "Host") -> "Optional[Change]":
     """Forget the signing keys that came with it; its file is put back as a file."""
-    there = _keys()
+    there = rpm.keys(host.looking)
     brought = place.last.get("ours") or [key for key in there if key not in place.original]
     going = [key for key in brought if key in there]
     if not going:
@@ -89,11 +89,6 @@ def _forget(keys: "List[str]") -> None:
     done = process.run(["rpm", "-e", *keys])
     if done.status != 0:
         raise done.failure("the signing key {} cannot be forgotten".format(", ".join(keys)))
-
-
-def _keys() -> "List[str]":
-    said = process.run(["rpm", "-q", "gpg-pubkey"]).stdout.split()
-    return sorted(key for key in said if key.startswith("gpg-pubkey-"))
 
 
 def _proxy(options: "Dict[str, str]") -> "Dict[str, str]":
@@ -111,9 +106,9 @@ def _proxy(options: "Dict[str, str]") -> "Dict[str, str]":
 
 
 def _import_key(address: str, environment: "Dict[str, str]", host: "Host") -> None:
-    before = _keys()
+    before = rpm.keys(False)
     host.ledger.enter("repository", address, before)
     done = process.run(["rpm", "--import", address], timeout=120, environment=environment)
     if done.status != 0:
         raise done.failure("the signing key {} cannot be imported".format(address), "check its address and the network")
-    host.ledger.enter("repository", address, before, ours=[key for key in _keys() if key not in before])
+    host.ledger.enter("repository", address, before, ours=[key for key in rpm.keys(False) if key not in before])

@@ -61,7 +61,7 @@ installed = state["installed"]
 installed_at = {name: 1 for name in installed}
 if "-l" in sys.argv or "--import" in sys.argv:
     sys.exit("bad" in sys.argv[-1])
-if "-qa" in sys.argv:
+if "-a" in sys.argv:
     print("\\n".join("%s %d" % pair for pair in installed_at.items()))
     sys.exit(0)
 if "--test" in sys.argv:

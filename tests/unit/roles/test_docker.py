@@ -89,7 +89,7 @@ def test_all_of_it_compiles(given: Dict[str, Any]) -> None:
         name = role.__name__.split(".")[1]
         compiler.add_role(name, BUILT_IN.parent / "templates" / name, role.resources(facts(), wanted), ())
     compiler.refuse_dangling()
-    assert len({wire["id"] for wire in compiler.resources}) == len(compiler.resources) == 15
+    assert len({wire["id"] for wire in compiler.resources}) == len(compiler.resources) == 16
 
 
 @pytest.mark.parametrize(
@@ -263,6 +263,7 @@ def test_the_engine_s_data_is_known_for_what_it_is(named: str, written: Optional
     assert [(one.path, one.mode, one.owner, one.group) for one in kept] == [
         (root, None, None, None),
         ("/var/lib/containerd", None, None, None),
+        ("/opt/containerd", None, None, None),
     ]
 
 
