@@ -17,6 +17,7 @@ from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, T
 
 from fleet import bootstrap
 from fleet.content import Content
+from fleet.exchange.messages import understood
 
 Message = Mapping[str, Any]
 TRAP = """
@@ -73,7 +74,7 @@ class Exchange:
             return None
         kind, length = struct.unpack(">cI", head)
         assert kind == b"J", head
-        message: Message = json.loads(self.process.stdout.read(length))
+        message: Message = understood(json.loads(self.process.stdout.read(length)))
         self.messages.append(message)
         return message
 
