@@ -5,7 +5,7 @@ import os
 import time
 
 from fleet.agent import original
-from fleet.agent.ledger import Ledger
+from fleet.agent.ledger import Ledger, Place
 from fleet.agent.state import State
 
 TYPE_CHECKING = False
@@ -25,22 +25,29 @@ def prune(state: State, ledger: Ledger, most: int = MOST_RUNS, oldest: float = O
     firsts = {copy for copy in (original.copy_of(place) for place in places if place.kind == "file") if copy}
     ends = {id(one) for place in places for one in (place.entries[0], place.entries[-1])}
     left: "List[Entry]" = []
+    shortened = False
     for place in places:
         for one in place.entries:
             copied = isinstance(one["before"], dict) and one["before"].get("copy")
-            if one["run"] in recent or (copied and copied in firsts):
+            telling = id(one) in ends or _adds(one, place)
+            if one["run"] in recent or (copied and copied in firsts) or (telling and not copied):
                 left.append(one)
-            elif id(one) in ends:
-                left.append(
-                    dict(one, before={key: value for key, value in one["before"].items() if key != "copy"}) if copied else one
-                )
-    if len(left) != len(lines) or any(one not in lines for one in left):
+            elif telling:
+                left.append(dict(one, before={key: value for key, value in one["before"].items() if key != "copy"}))
+                shortened = True
+    if shortened or len(left) != len(lines):
         ledger.rewrite(left)  # place by place, and so still in the order of the first touch
     named = {one["before"]["copy"] for one in left if isinstance(one["before"], dict) and one["before"].get("copy")}
     begun = min((line["run"] for line in lines if "run" in line), default="")
     for run in os.listdir(state.path("backup")) if os.path.isdir(state.path("backup")) else ():
         if begun and run >= begun:  # what was kept before there was a ledger is nobody's to judge
             _sweep(state.path("backup", run), named)
+
+
+def _adds(entry: "Entry", place: Place) -> bool:
+    """Whether it tells what neither end of its place does: whom it put into a group; that the text at a path was a secret."""
+    ends = place.entries[0], place.last
+    return isinstance(entry.get("ours"), list) or bool(entry.get("secret") and not any(end.get("secret") for end in ends))
 
 
 def _recent(ledger: Ledger, most: int, since: float) -> "Set[str]":

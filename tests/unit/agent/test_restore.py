@@ -201,6 +201,17 @@ def test_old_copies_go_and_the_original_never(session: Session, path: Path) -> N
     assert path.read_text() == "0\n"
 
 
+def test_whom_runs_put_into_a_group_is_remembered_however_old_they_are(tmp_path: Path) -> None:
+    state = State(str(tmp_path / "state"))
+    for number, member in enumerate(("alice", "bob", "carol", "dave")):
+        ledger = Ledger(state, f"1-{number}", [])
+        ledger.in_hand = {"id": "group:docker", "role": "r"}
+        ledger.enter("group", "docker", ["docker", "x", "9", ""], ours=[member])
+    prune(state, Ledger(state, "", []), most=1)
+    (place,) = Ledger(state, "", []).places()
+    assert [one["ours"] for one in place.entries] == [["alice"], ["bob"], ["carol"], ["dave"]]
+
+
 def test_copies_that_no_entry_names_go(session: Session, path: Path) -> None:
     for run in ("1-stray", "0-before-there-was-a-ledger"):
         (session.home / "backup" / run).mkdir()
