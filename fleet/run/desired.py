@@ -99,8 +99,10 @@ def wanted(job: Job, host: str, facts: Facts, variables: Variables) -> Desired:
     if job.saved is None:
         compiler = compiled(job, facts, variables)
         return Desired(compiler.resources, compiler.probes, compiler.contents, compiler.secrets, compiler.secret_contents)
-    saved, contents = job.saved.host(host), job.saved.contents()
+    saved, of_all = job.saved.host(host), job.saved.contents()
     saved.refuse_other(facts.raw)
+    # A host in other hands is not to ask for what others take.
+    contents = {digest: of_all[digest] for digest in saved.contents if digest in of_all}
     fresh: List[Wire] = []
     if saved.sealed:
         # Only the secrets are taken from it: all else is as it was planned.

@@ -56,6 +56,11 @@ class SavedHost:
         """The fingerprint of every planned change by its resource's id."""
         return {change.id: change.fingerprint for change in self.plan.changes}
 
+    @property
+    def contents(self) -> List[str]:
+        """The digests of the contents that carrying it out may take."""
+        return named(self.resources, self.probes, set(self.expected))
+
     def refuse_other(self, facts: Mapping[str, Any]) -> None:
         """Insists that facts are those of the host that was planned.
 
@@ -112,7 +117,7 @@ def keep(host: str, target: str, facts: Mapping[str, Any], desired: Desired, pla
     shown = replace(plan, changes=changes)
     bare = [seal.without_secrets(wire) for wire in desired.resources]
     saved = SavedHost(host, target, facts["hostname"], facts.get("machine", ""), bare, desired.probes, sealed, shown)
-    taken = {digest: desired.contents[digest] for digest in named(bare, desired.probes, set(saved.expected))}
+    taken = {digest: desired.contents[digest] for digest in saved.contents}
     if not desired.secret_contents.isdisjoint(taken):
         raise HostError(
             "a plan of this host cannot be kept: a probe or an archive of it holds a secret",

@@ -70,6 +70,18 @@ def test_the_plan_is_sent_with_what_is_expected_and_the_secret_of_now(tmp_path: 
     assert sent[0]["resources"][1]["content"]["sha256"] == Content.of(b"hunter2").sha256
 
 
+def test_a_host_that_asks_for_what_another_takes_is_refused(tmp_path: Path) -> None:
+    own = role(resources=lambda facts, _: [File("/a", Content.of(facts.hostname.encode()))])
+    making = job("check", own, keep=True)
+    outcomes = [run(making, answering(CHANGED, done(changed=1)), name, hostname=name) for name in ("h1", "h2")]
+    keeping.save(tmp_path / "x.plan", keeping.about(making, "", []), outcomes, lambda _: None)
+    applied = job("apply", own, saved=file.read(tmp_path / "x.plan"))
+    for name, state in (("h1", "changed"), ("h2", "failed")):
+        need = {"type": "need", "sha256": [Content.of(name.encode()).sha256]}
+        outcome = run(applied, answering(need, CHANGED, result("file:/a", "changed"), done(changed=1)))
+        assert outcome.state == state
+
+
 @pytest.mark.parametrize("name", ["key", "saved"])
 def test_neither_a_key_nor_a_plan_goes_to_another_process(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="leave --engine out"):
