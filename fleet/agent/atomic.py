@@ -104,6 +104,14 @@ def sweep(folder: str) -> None:
         return  # no such folder yet, or not writable: what is to be written there will say so
 
 
+def take_away(folder: str) -> None:
+    """Remove a directory and all below it: out of its place in one step, so that a cut leaves no half of it there."""
+    gone = aside(folder)
+    os.rename(folder, gone)
+    sync_directory(os.path.dirname(folder))
+    discard(gone)
+
+
 def discard(path: str) -> None:
     """Remove a file, link or tree, whichever it is."""
     if stat.S_ISDIR(os.lstat(path).st_mode):

@@ -22,12 +22,8 @@ def check(_want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
 
 
 def apply(_want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
-    """Remove it: out of its place in one step, so that a cut never leaves half a ledger."""
-    home = host.state.home
-    aside = atomic.aside(home)
-    os.rename(home, aside)
-    atomic.sync_directory(os.path.dirname(home))
-    atomic.discard(aside)
+    """Remove it: a cut never leaves half a ledger."""
+    atomic.take_away(host.state.home)
 
 
 def foresee(_want: "Dict[str, Any]", _change: Change, _forecast: Forecast) -> None:

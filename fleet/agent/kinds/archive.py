@@ -84,11 +84,8 @@ def undo(place: "Place", host: "Host") -> "Optional[Change]":
 
 
 def _remove(path: str) -> None:
-    aside = atomic.aside(path)
     try:
-        os.rename(path, aside)
-        atomic.sync_directory(os.path.dirname(path))
-        atomic.discard(aside)
+        atomic.take_away(path)
     except OSError as error:
         raise from_os(error, path) from error
 

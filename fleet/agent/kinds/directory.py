@@ -145,12 +145,7 @@ def _check_absent(path: str, found: "Optional[os.stat_result]", host: "Host") ->
 
 
 def _remove(path: str) -> None:
-    import shutil  # slow to import
-
-    aside = atomic.aside(path)
     try:
-        os.rename(path, aside)
-        atomic.sync_directory(os.path.dirname(path))
-        shutil.rmtree(aside)
+        atomic.take_away(path)
     except OSError as error:
         raise from_os(error, path) from error
