@@ -26,6 +26,7 @@ class Oci:
         self.numbers = itertools.count()
         self.owner = 0
         self.command = [str(COMMAND)]
+        self.python = sys.executable
         self.pass_fds: tuple[int, ...] = ()
 
     def bundle(self, identity: str, *arguments: str, **changes: Any) -> Path:
@@ -91,7 +92,7 @@ class Oci:
 
     def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = [*self.command, "--root", str(self.root), *arguments]
-        environment = {**os.environ, "SKIFF_PYTHON": sys.executable}
+        environment = {**os.environ, "SKIFF_PYTHON": self.python}
         # A file, not a pipe: a container that outlives `create` would hold the pipe open.
         with (
             open(self.box.path / "output", "w+", encoding="utf-8") as out,

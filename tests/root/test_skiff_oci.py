@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
+from skiff.linux import exefile
 from tests.root.box import alive
 from tests.root.oci import Oci
 
@@ -122,7 +125,32 @@ def test_state_survives_a_killed_start(oci: Oci) -> None:
     oci("delete", "--force", "a")
 
 
-def test_it_enters_a_container_from_a_sealed_copy_of_the_interpreter(oci: Oci) -> None:
+# A program of a few pages is left without another exec; a large one is executed from a copy.
+@pytest.mark.parametrize("large", [False, True], ids=["left", "copied"])
+def test_the_program_that_enters_a_container_is_no_file_of_the_hosts(oci: Oci, large: bool, tmp_path: Path) -> None:
+    """CVE-2019-5736: not the link, nor anything that is mapped, and what the link leads to cannot be written."""
+    oci.python = str(tmp_path / "python")
+    shutil.copy(os.path.realpath(sys.executable), oci.python)
+    if large:
+        os.truncate(oci.python, os.stat(oci.python).st_size + (4 << 20))
+    copied = os.stat(oci.python).st_size > exefile.MOST
     oci("create", "-b", str(oci.bundle("a", "sleep", "100")), "a")
-    assert os.readlink(f"/proc/{oci.state('a')['pid']}/exe") == "/memfd:skiff (deleted)"
+    process = Path(f"/proc/{oci.state('a')['pid']}")
+    assert os.readlink(process / "exe") == "/memfd:skiff (deleted)"
+    assert ((process / "exe").stat().st_size > 0) == copied
+    assert oci.python not in (process / "maps").read_text()
+    with pytest.raises(OSError, match=r"Text file busy|Operation not permitted"):
+        (process / "exe").open("r+b")
+    oci("start", "a")
     oci("delete", "--force", "a")
+
+
+def test_a_program_cannot_be_the_runtime_itself(oci: Oci) -> None:
+    """`#!/proc/self/exe`: nothing runs."""
+    bundle = oci.bundle("a", "/bin/attack")
+    attack = bundle / "rootfs" / "bin" / "attack"
+    attack.write_text("#!/proc/self/exe -c\n")
+    attack.chmod(0o755)
+    done = oci("run", "-b", str(bundle), "a", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "skiff-oci: exec /bin/attack: exec format error\n"

@@ -20,12 +20,27 @@ def interpreter() -> int:
         with open(sys.executable, "rb") as source:
             while os.sendfile(copy, source.fileno(), None, CHUNK):
                 continue
-        os.fchmod(copy, 0o500)
-        fcntl.fcntl(copy, F_ADD_SEALS, SEALS)
+        _seal(copy)
     except BaseException:
         os.close(copy)
         raise
     return copy
+
+
+def nothing() -> int:
+    """A file descriptor of an empty program."""
+    file = os.memfd_create("skiff", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        _seal(file)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def _seal(program: int) -> None:
+    os.fchmod(program, 0o500)
+    fcntl.fcntl(program, F_ADD_SEALS, SEALS)
 
 
 def runs_sealed() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from skiff.linux import sealed
+from skiff.linux import exefile, sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ ENTERING = ("create", "run", "exec")
 
 def main(arguments: Sequence[str]) -> int:
     """Exit status: 0, 1 for any error, the container's own for `run`."""
-    if any(name in arguments for name in ENTERING) and not sealed.runs_sealed():
+    if any(name in arguments for name in ENTERING) and not (sealed.runs_sealed() or exefile.leave()):
         _run_sealed(arguments)
     from skiff.cli.oci import dispatch
 
