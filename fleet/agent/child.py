@@ -20,7 +20,7 @@ def run(
     argv: "Sequence[str]",
     streams: "Tuple[int, int, int]",
     timeout: "Optional[float]",
-    look: "Callable[[], None]",
+    look: "Callable[[], object]",
     environment: "Optional[Dict[str, str]]" = None,
     plainly: bool = False,
 ) -> "Optional[int]":
@@ -31,15 +31,40 @@ def run(
     Raises:
         OSError: it could not be started.
     """
+    child = start(argv, streams, environment, plainly)
+    status = wait(child, timeout, look)
+    if status is None:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return status
+
+
+def start(
+    argv: "Sequence[str]", streams: "Tuple[int, int, int]", environment: "Optional[Dict[str, str]]" = None, plainly: bool = False
+) -> int:
+    """Start a program, and leave it to `wait`; its process.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    return _start(argv, streams, dict(os.environ, **environment or {}), plainly)
+
+
+def wait(child: int, timeout: "Optional[float]", look: "Callable[[], object]") -> "Optional[int]":
+    """Its exit status, as `run` tells it; None where its time runs out first, or `look` returns True."""
+    end = None if timeout is None else time.monotonic() + timeout
     # Held back, so that its end is still to be heard of when it is waited for.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     try:
-        child = _start(argv, streams, dict(os.environ, **environment or {}), plainly)
-        status = _wait(child, timeout, look)
-        if status is None:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        return status
+        while True:
+            pid, status = os.waitpid(child, os.WNOHANG)
+            if pid:
+                return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+            if end is not None and time.monotonic() >= end:
+                return None
+            signal.sigtimedwait(ENDS, LOOK)
+            if look() is True:
+                return None
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
 
@@ -71,7 +96,6 @@ def _become(
     try:
         os.setsid()
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
         for number, descriptor in enumerate(streams):
             os.dup2(descriptor, number)
         if plainly and os.geteuid() == 0:
@@ -84,15 +108,3 @@ def _become(
         os.write(telling, ERRNO.pack(error.errno or 0))
     finally:
         os._exit(NOT_STARTED)
-
-
-def _wait(child: int, timeout: "Optional[float]", look: "Callable[[], None]") -> "Optional[int]":
-    end = None if timeout is None else time.monotonic() + timeout
-    while True:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
-        if end is not None and time.monotonic() >= end:
-            return None
-        signal.sigtimedwait(ENDS, LOOK)
-        look()

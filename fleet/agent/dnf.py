@@ -1,11 +1,13 @@
 """The host's package manager, dnf or yum: dry runs, transactions and metadata, one at a time and never cut."""
 
+import contextlib
 import os
 import re
 import time
 
 from fleet.agent import process
 from fleet.agent.errors import AgentError
+from fleet.agent.question import Question
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +58,22 @@ def foreseen(tool: str, verb: str, names: "Sequence[str]", options: "Sequence[st
     return _resolved(done, tool, verb, names)
 
 
+def ask(
+    tool: str, verb: str, names: "Sequence[str]", options: "Sequence[str]", log: str
+) -> "Tuple[Dict[str, str], Optional[Question]]":
+    """What `foreseen` tells of a transaction that will follow; it waits at its question, so that `transact` need not begin anew.
+
+    Raises:
+        AgentError: as `foreseen` does.
+    """
+    with contextlib.suppress(OSError):
+        question = Question([tool, "--setopt=exit_on_lock=1", *options, verb, *names], log)
+        if question.waits:
+            return _touched(question.said(), names), question
+        question.answer(False)
+    return foreseen(tool, verb, names, options, looking=False), None
+
+
 def _resolved(done: process.Finished, tool: str, verb: str, names: "Sequence[str]") -> "Dict[str, str]":
     _refuse_unknown(done)
     said = done.stdout + done.stderr
@@ -69,13 +87,17 @@ def _touched(said: str, names: "Sequence[str]") -> "Dict[str, str]":
     return dict([(name, "") for name in names] + rows)
 
 
-def transact(tool: str, verb: str, names: "Sequence[str]", log: str, options: "Sequence[str]" = ()) -> "Dict[str, str]":
-    """One transaction, to its end; the packages that it touched, each with its version.
+def transact(
+    tool: str, verb: str, names: "Sequence[str]", log: str, options: "Sequence[str]" = (), question: "Optional[Question]" = None
+) -> "Dict[str, str]":
+    """One transaction, to its end; the packages that it touched, each with its version. `question` is where it waits already.
 
     Raises:
         AgentError: it failed, with what the package manager said last.
     """
-    done = _patiently([tool, "-y", *options, verb, *names], log)
+    done = question.answer(True) if question is not None else None
+    if done is None or LOCKED.search(done.stdout):
+        done = _patiently([tool, "-y", *options, verb, *names], log)
     if done.status != 0:
         _refuse_unknown(done)
         raise done.failure("{} could not {} {}".format(tool, verb, ", ".join(names)))

@@ -12,9 +12,10 @@ from fleet.agent.systemd import Units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Set
+    from typing import Any, Dict, List, Optional, Set, Tuple
 
     from fleet.agent.ledger import Ledger
+    from fleet.agent.question import Question
 
 
 class Host:
@@ -45,6 +46,7 @@ class Host:
         self.changed: "Set[str]" = set()
         self.looking = looking
         self.reached: "Set[str]" = set()  # repositories to come whose metadata the plan's dry run has fetched into the host's cache
+        self.asked: "Dict[str, Tuple[List[str], Question]]" = {}  # transactions that wait: resource, what it was to take
         self.planning = True
         self.forecast = Forecast()
         self.accounts = Accounts()
@@ -69,6 +71,11 @@ class Host:
         self.reboot = []
         self.left = []
         self.refresh("command")
+
+    def drop_questions(self) -> None:
+        """No transaction is to follow any more."""
+        while self.asked:
+            self.asked.popitem()[1][1].answer(False)
 
     @property
     def ledger(self) -> "Ledger":

@@ -64,15 +64,15 @@ def run(
     Its output goes to a file (`log`, or an unnamed one), not a pipe: what it leaves running holds nobody up, and a
     transaction whose agent was killed does not die of a broken pipe. Of endless output head and tail are kept.
     """
-    with _scratch() if log is None else open(log, "w+b") as out, _scratch() as err, _stdin(given) as text:
+    with _scratch() if log is None else open(log, "w+b") as out, _scratch() as err, _stdin(given) as source:
         try:
             bounded = Bounded(out, err)
-            streams = text.fileno(), out.fileno(), err.fileno()
+            streams = source.fileno(), out.fileno(), err.fileno()
             status = child.run(argv, streams, timeout, bounded.cut, environment, plainly)
         except OSError as error:
             return Finished(argv, MISSING, "", "{}: {}".format(argv[0], error.strerror))
         bounded.cut()
-        return Finished(argv, TIMED_OUT if status is None else status, _text(out), _text(err))
+        return Finished(argv, TIMED_OUT if status is None else status, text(out), text(err))
 
 
 def _stdin(given: "Iterable[bytes]") -> "IO[bytes]":
@@ -97,6 +97,7 @@ def _scratch() -> "IO[bytes]":
     return tempfile.TemporaryFile(dir=SCRATCH)
 
 
-def _text(stream: "IO[bytes]") -> str:
+def text(stream: "IO[bytes]") -> str:
+    """What a program wrote to a file; of very much the end."""
     stream.seek(max(0, stream.seek(0, os.SEEK_END) - LONGEST))
     return stream.read(LONGEST).decode("utf-8", "replace")

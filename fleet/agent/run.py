@@ -51,6 +51,7 @@ class Run:
         try:
             return self._execute()
         finally:
+            self._host.drop_questions()
             if self._mode != "check":
                 self._contents.clear()
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from fleet.agent.host import Host
     from fleet.agent.ledger import Place
+    from fleet.agent.question import Question
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -24,17 +25,41 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     names = _differing(want, host)
     if not names:
         return None
-    tool, verb, words = dnf.command(host.facts), _verb(want), _words(want, names)
+    verb, words = _verb(want), _words(want, names)
     touched = dict.fromkeys(words, "")
     if host.planning and not want["files"]:
         with repositories.foreseen(host.forecast.repositories, host.contents.read) as options:
-            touched = dnf.foreseen(tool, verb, words, options, host.looking)
+            touched = _foreseen(want, words, options, host)
         if not host.looking:
             host.reached.update(host.forecast.repositories)
     change = Change(verb, "")
     change.contents = [want["files"][name] for name in names] if want["files"] else []
     _tell(change, want, names, _packages(touched, names, words), host)
     return change
+
+
+def _foreseen(want: "Dict[str, Any]", words: "List[str]", options: "List[str]", host: "Host") -> "Dict[str, str]":
+    """What the transaction will touch. The first of a run, before which no package changes, is worked out only once."""
+    tool, forecast = dnf.command(host.facts), host.forecast
+    if host.looking or tool != "dnf" or host.asked or forecast.installed or forecast.removed:
+        return dnf.foreseen(tool, _verb(want), words, options, host.looking)
+    touched, question = dnf.ask(tool, _verb(want), words, options, _log(host))
+    if question is not None:
+        host.asked[want["id"]] = words, question
+    return touched
+
+
+def _question(want: "Dict[str, Any]", words: "List[str]", host: "Host") -> "Optional[Question]":
+    """Where the transaction waits, if it is still the one that is wanted."""
+    asked, question = host.asked.pop(want["id"], ([], None))
+    if question is not None and asked != words:
+        question.answer(False)
+        return None
+    return question
+
+
+def _log(host: "Host") -> str:
+    return os.path.join(host.state.prepare(), "transaction.log")
 
 
 def _packages(touched: "Dict[str, str]", names: "List[str]", words: "List[str]") -> "Dict[str, str]":
@@ -57,12 +82,11 @@ def _tell(change: Change, want: "Dict[str, Any]", names: "List[str]", touched: "
 
 def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """The transaction; what it brought beside is told as the plan told it."""
-    log = os.path.join(host.state.prepare(), "transaction.log")
-    tool, names = dnf.command(host.facts), _differing(want, host)
+    log, tool, names = _log(host), dnf.command(host.facts), _differing(want, host)
     transaction = "{} in {}".format(names[0], host.backups.run)
     host.ledger.enter("package", transaction, {"verb": _verb(want), "had": sorted(rpm.everything(False))})
     with _sources(want, names, host) as (words, options):
-        touched = dnf.transact(tool, _verb(want), words, log, options)
+        touched = dnf.transact(tool, _verb(want), words, log, options, _question(want, words, host))
         _tell(change, want, names, _packages(touched, names, words), host)
         host.ledger.enter("package", transaction, None, ours=change.steps)
         host.refresh("package")
@@ -149,8 +173,7 @@ def _undo_removal(names: "List[str]", host: "Host") -> "Optional[Change]":
 
 def _leave(host: "Host", verb: str, names: "List[str]", why: str) -> None:
     """The transaction that leads back. What was a dependency before Skiff came stays, whatever nobody requires now."""
-    log = os.path.join(host.state.prepare(), "transaction.log")
-    dnf.transact(dnf.command(host.facts), verb, names, log, ["--setopt=clean_requirements_on_remove=0"])
+    dnf.transact(dnf.command(host.facts), verb, names, _log(host), ["--setopt=clean_requirements_on_remove=0"])
     host.refresh("package")
     if why:
         raise Left(why)

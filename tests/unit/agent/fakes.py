@@ -118,6 +118,12 @@ for name in rows:
     print(" %s      x86_64      1-1      repo      12 k" % name)
 if "--assumeno" in sys.argv:
     sys.exit("Operation aborted.")
+asked = "-y" not in sys.argv and not (state["assumes_yes"] and "--setopt=assumeyes=0" not in sys.argv)
+if asked:
+    print("Is this ok [y/N]: ", end="", flush=True)
+    if sys.stdin.readline() != "y\\n":
+        sys.exit("Operation aborted.")
+    state = json.load(open(STATE))
 if state["dnf_fails"]:
     sys.exit("Error: Transaction test error: conflict")
 for name in rows:
@@ -155,7 +161,7 @@ class FakeHost:
         self.bin.mkdir(parents=True)
         self.update(units={}, broken=[], short_lived=[], containers=[], mute=False, required={})
         self.update(installed=[], versions={}, available={}, offered={}, forward_only=False)
-        self.update(cached=False, dnf_locked=0, dnf_fails=False)
+        self.update(cached=False, dnf_locked=0, dnf_fails=False, assumes_yes=False)
         for name, body in PROGRAMS.items():
             program = self.bin / name
             program.write_text(HEAD.format(python=sys.executable, folder=str(self.folder)) + body)

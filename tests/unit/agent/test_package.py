@@ -10,7 +10,7 @@ import pytest
 
 from fleet.agent import dnf
 from fleet.agent.errors import AgentError
-from fleet.resources import Directory, File, Package
+from fleet.resources import Command, Directory, File, Package
 from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import FakeHost
 from tests.unit.agent.wanted import content, wire
@@ -24,12 +24,37 @@ def test_installs_what_is_missing_in_one_transaction(session: Session, host: Fak
     assert [change["id"] for change in plan["changes"]] == ["package:present:there,one,two"]
     assert [result["status"] for result in results] == ["changed", "ok"]
     assert [results[0][field] for field in ("summary", "diff")] == [plan["changes"][0][field] for field in ("summary", "diff")]
-    transactions = [call for call in host.calls() if call[0] == "dnf" and "-y" in call]
-    assert transactions == [["dnf", "--setopt=exit_on_lock=1", "-y", "install", "one", "two"]]
+    (transaction,) = [call for call in host.calls() if call[0] == "dnf"]
+    assert transaction[-3:] == ["install", "one", "two"]
     assert sorted(host.state["installed"]) == ["dep", "one", "there", "two"]
     session.apply(resources)
     assert [call[0] for call in host.calls()] == ["rpm"]
     assert done["failed"] == 0
+
+
+@pytest.mark.parametrize("assumes_yes", [False, True])
+def test_a_transaction_waits_for_the_plan(session: Session, host: FakeHost, root: Path, assumes_yes: bool) -> None:
+    host.update(available={"one": []}, assumes_yes=assumes_yes)
+    (root / "x").mkdir()
+    resources = [wire(Package(("one",))), wire(File(str(root / "x"), content("where a directory is")))]
+    plan, results, _ = session.apply(resources)
+    assert [change["id"] for change in plan["changes"]] == ["package:present:one"]
+    assert [result["status"] for result in results] == ["skipped", "failed"]
+    assert host.state["installed"] == []
+    assert [call for call in host.calls() if call[0] == "dnf"] != []
+
+
+def test_a_transaction_is_begun_anew_where_another_is_wanted_by_then(session: Session, host: FakeHost) -> None:
+    host.update(available={"one": [], "two": []})
+    (host.bin / "meanwhile").write_text(
+        (host.bin / "rpm").read_text().split("installed =")[0] + 'state["installed"] = ["two"]\nsave()\n'
+    )
+    (host.bin / "meanwhile").chmod(0o755)
+    resources = [wire(Command("meanwhile", ("meanwhile",))), wire(Package(("one", "two")))]
+    _, results, done = session.apply(resources)
+    assert (done["failed"], results[1]["summary"]) == (0, "install one")
+    assert sorted(host.state["installed"]) == ["one", "two"]
+    assert [call[-1] for call in host.calls() if call[0] == "dnf"] == ["two", "one"]
 
 
 def test_removes_by_name(session: Session, host: FakeHost) -> None:
