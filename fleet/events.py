@@ -47,7 +47,7 @@ class Fault:
 class HostOutcome:
     """How one host's run went; filled while it goes.
 
-    `results` are the agent's `result` messages of what was not ok; `left` is what an undo left: its `id`, and `why`; `copies` what
+    `results` are the agent's `result` messages of what was not ok; `left` is what an undo left: its `id`, `why`, `over`; `copies` what
     the host could bring back; `kept` is the host's part of a plan that is to be saved.
     """
 

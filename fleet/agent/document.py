@@ -139,14 +139,19 @@ class Document:
         return host.contents.chunks(self.content) if self.content is not None else [self.data or b""]
 
     def _check(self, temporary: str) -> None:
-        argv = [word.replace("{}", temporary) for word in self.validate]
-        done = process.run(argv, timeout=300)
-        if done.status != 0 and self.secret:
-            done = process.Finished(done.argv, done.status, "", "what it said is not shown: the file is secret")
+        done = judged(temporary, self.validate, self.secret)
         if done.status != 0:
             raise done.failure(
                 "the new {} is not valid; the old one was kept".format(self.path), "correct its content and run again"
             )
+
+
+def judged(path: str, validate: "Sequence[str]", secret: bool) -> process.Finished:
+    """What the command `validate` says of a file under another name; of a secret one, whether it is content alone."""
+    done = process.run([word.replace("{}", path) for word in validate], timeout=300)
+    if done.status != 0 and secret:
+        return process.Finished(done.argv, done.status, "", "what it said is not shown: the file is secret")
+    return done
 
 
 def real_path(path: str) -> str:

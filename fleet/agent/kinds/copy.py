@@ -3,8 +3,9 @@
 import json
 import os
 
-from fleet.agent import original, process
+from fleet.agent import original
 from fleet.agent.change import Change
+from fleet.agent.document import judged
 from fleet.agent.errors import AgentError, Left
 from fleet.agent.forecast import FILE, LINK, Forecast
 
@@ -59,7 +60,7 @@ def _validator(want: "Dict[str, Any]") -> "Any":
     argv: "List[str]" = want["validate"]
 
     def refuse(temporary: str) -> None:
-        done = process.run([word.replace("{}", temporary) for word in argv], timeout=300)
+        done = judged(temporary, argv, want["secret"])
         if done.status != 0:
             raise done.failure("the copy of {} is not valid any more; what is there was kept".format(want["path"]))
 

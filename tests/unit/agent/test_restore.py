@@ -117,6 +117,15 @@ def test_a_validator_keeps_what_is_there(session: Session, path: Path) -> None:
     assert path.read_text() == "d\n"
 
 
+def test_what_a_validator_says_of_a_secret_is_not_shown(session: Session, root: Path) -> None:
+    path, says = str(root / "s"), ("sh", "-c", 'cat "$0"; grep -q second "$0"', "{}")
+    session.apply([wire(File(path, content("swordfish\n"), mode="0600", secret=True))], run="1-a")
+    session.apply([wire(File(path, content("second\n"), mode="0600", secret=True, validate=says))], run="1-b")
+    exchange = restore(session, run="1-b")
+    assert exchange.one("result")["error"]["brief"].endswith("is not valid any more; what is there was kept")
+    assert "swordfish" not in json.dumps(exchange.messages)
+
+
 @pytest.mark.parametrize(("key", "verb"), [("debug", "reload"), ("hosts", "restart")])
 def test_a_daemon_is_reloaded_or_restarted_as_by_provision(
     session: Session, host: FakeHost, root: Path, key: str, verb: str
