@@ -47,8 +47,8 @@ class Fault:
 class HostOutcome:
     """How one host's run went; filled while it goes.
 
-    `results` are the agent's `result` messages of what was not ok; `left` is what an undo left: its `id`, `why`, `over`; `copies` what
-    the host could bring back; `kept` is the host's part of a plan that is to be saved.
+    `results` are the agent's `result` messages of what was not ok; `left` is what an undo left: its `id`, `why`, and whether it is
+    `over`; `copies` what the host could bring back; `kept` is the host's part of a plan that is to be saved.
     """
 
     host: str

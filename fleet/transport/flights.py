@@ -116,12 +116,13 @@ class Flights(ServiceRequestingTransport):
 
     def send_ahead(self) -> None:
         """Asks for a session and the command in it, once."""
-        command, self._command = self._command, None
-        if command is None or not self.remote_version.startswith(KEEPS_WHAT_FOLLOWS):
-            return
-        self._command, self._sent_ahead = command, True
         window, packet = self.default_window_size, self.default_max_packet_size
         with self.lock:
+            # A refusal that came already has taken the command away.
+            command = self._command
+            if command is None or self._sent_ahead or not self.remote_version.startswith(KEEPS_WHAT_FOLLOWS):
+                return
+            self._sent_ahead = True
             number = self._next_channel()
             self._ahead = channel = paramiko.Channel(number)
             self._channels.put(number, channel)
@@ -140,7 +141,8 @@ class Flights(ServiceRequestingTransport):
 
     def drop_ahead(self) -> None:
         """Forgets the session, which a refused login took with it; the next attempt sends nothing ahead."""
-        channel, self._ahead, self._command = self._ahead, None, None
+        with self.lock:
+            channel, self._ahead, self._command = self._ahead, None, None
         if channel is not None:
             self._channels.delete(channel.get_id())
             self.channel_events.pop(channel.get_id(), None)

@@ -18,6 +18,7 @@ from fleet.transport import END, OUT
 from fleet.transport.access import Access
 from fleet.transport.dial import Unanswered, ahead
 from fleet.transport.faults import is_passing
+from fleet.transport.flights import Flights
 from fleet.transport.login import Login
 from fleet.transport.ssh import SshTransport
 from fleet.transport.stop import Stop
@@ -179,6 +180,25 @@ def test_a_server_with_channel_numbers_of_its_own_is_met_again(
     servers.append(Server(OPENSSH, [keys["first"].get_base64()], first_channel=7))
     assert said(reach(servers[0].address, tmp_path)) == b"echo"
     assert [door.asked.count("exec") for door in servers[0].doors] == [0, 1]
+
+
+def test_a_refusal_that_comes_while_it_is_being_sent_takes_the_session_along() -> None:
+    ours, theirs = socket.socketpair()
+    flights = Flights(ours, "echo", False)
+    refusal = threading.Thread(target=flights.drop_ahead)
+
+    class Name(str):
+        def startswith(self, *_: object) -> bool:
+            refusal.start()
+            refusal.join(0.2)
+            return True
+
+    flights.remote_version = Name(OPENSSH)
+    flights.send_ahead()
+    refusal.join()
+    assert flights._ahead is None
+    ours.close()
+    theirs.close()
 
 
 @pytest.mark.parametrize("name", [OPENSSH, ANOTHER])
