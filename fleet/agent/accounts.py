@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional
 
 UNKNOWN = -1
+USERS, GROUPS = "/etc/passwd", "/etc/group"
 
 
 class Accounts:
@@ -24,20 +25,26 @@ class Accounts:
     def user(self, name: str) -> "Optional[List[str]]":
         """A user's seven fields of /etc/passwd."""
         if self._users is None:
-            self._users = _table("/etc/passwd", 7)
+            self._users = _table(USERS, 7)
         return self._users.get(name)
 
     def group(self, name: str) -> "Optional[List[str]]":
         """A group's four fields of /etc/group."""
         if self._groups is None:
-            self._groups = _table("/etc/group", 4)
+            self._groups = _table(GROUPS, 4)
         return self._groups.get(name)
 
     def groups_of(self, user: str) -> "List[str]":
         """The groups that name a user as a member."""
         if self._groups is None:
-            self._groups = _table("/etc/group", 4)
+            self._groups = _table(GROUPS, 4)
         return sorted(name for name, row in self._groups.items() if user in row[3].split(","))
+
+    def of_group(self, number: str) -> "List[str]":
+        """The users whose own group has this number."""
+        if self._users is None:
+            self._users = _table(USERS, 7)
+        return sorted(name for name, row in self._users.items() if row[3] == number)
 
     def owner(self, name: str, forecast: Forecast) -> int:
         """A user's number, from any source the host knows; -1 where a pending change will make it.

@@ -45,8 +45,8 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Run the programs that change /etc/group."""
     name, found = want["name"], host.accounts.group(want["name"])
     missing = _missing(want, found, host) if change.action != "remove" else []
-    host.ledger.enter("group", name, found, ours=missing or None)
     renumbered = want["gid"] is not None and (found is None or int(found[2]) != want["gid"])
+    host.ledger.enter("group", name, found, ours={"members": missing, "gid": str(want["gid"]) if renumbered else None})
     if change.action == "remove":
         _run(["groupdel", name])
     elif found is None or renumbered:
@@ -61,27 +61,31 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
 def undo(place: "Place", host: "Host") -> "Optional[Change]":
     """Remove it, where nobody else is in it; or give it the number that it had, and take out whom Skiff put in."""
     name, original, found = place.name, place.original, host.accounts.group(place.name)
-    brought = {one for entry in place.entries for one in entry.get("ours") or ()}
-    there = [one for one in found[3].split(",") if one] if found is not None else []
+    brought = {one for entry in place.entries for one in entry["ours"]["members"]}
     if original is not None:
         if found is None:
             raise Left("it was removed; it had number {}".format(original[2]), over=True)
-        return _undo_update(name, original, found, [one for one in there if one in brought])
+        return _undo_update(place, found, [one for one in _members(found) if one in brought], host)
     if found is None:
         return None
-    others = [one for one in there if one not in brought]
-    if others and not host.force:
-        raise Left("somebody is in it: {}".format(",".join(others)))
+    own = [one for one in host.accounts.of_group(found[2]) if one not in host.forecast.gone_users]
+    others = [one for one in _members(found) if one not in brought and one not in host.forecast.gone_users]
+    if own or (others and not host.force):
+        raise Left("somebody is in it: {}".format(",".join(dict.fromkeys(own + others))))
     change = Change("remove", "remove group {}".format(name), diff.of_value("group " + name, "there", "absent"))
     change.act = lambda: _run(["groupdel", name])
     return change
 
 
-def _undo_update(name: str, original: "List[str]", found: "List[str]", leaving: "List[str]") -> "Optional[Change]":
+def _undo_update(place: "Place", found: "List[str]", leaving: "List[str]", host: "Host") -> "Optional[Change]":
+    name, original = place.name, place.original
+    given = [entry["ours"]["gid"] for entry in place.entries if entry["ours"]["gid"]]
     steps = [["gpasswd", "-d", one, name] for one in leaving]
     change = Change("restore", "restore group {}".format(name))
     change.diff = "".join(diff.of_value("{} in group {}".format(one, name), "there", "absent") for one in leaving)
-    if found[2] != original[2]:
+    if given and found[2] != original[2]:
+        if found[2] not in given and not host.force:
+            raise Left("its number was changed since by somebody else")
         steps.append(["groupmod", "-g", original[2], name])
         change.diff += diff.of_value("gid of " + name, found[2], original[2])
 
@@ -91,6 +95,10 @@ def _undo_update(name: str, original: "List[str]", found: "List[str]", leaving: 
 
     change.act = act
     return change if steps else None
+
+
+def _members(row: "List[str]") -> "List[str]":
+    return [one for one in row[3].split(",") if one]
 
 
 def _run(argv: "List[str]") -> None:

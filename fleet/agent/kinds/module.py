@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from fleet.agent.ledger import Place
 
 FOLDER = "/etc/modules-load.d"
-SIGNS = {"br_netfilter": "/proc/sys/net/bridge", "bridge": "/sys/module/bridge", "nf_conntrack": "/proc/sys/net/netfilter"}
+LOADED = "/sys/module"
+SIGNS = {"br_netfilter": "/proc/sys/net/bridge", "nf_conntrack": "/proc/sys/net/netfilter"}
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -59,9 +60,10 @@ def foresee(_want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> Non
 def undo(place: "Place", _host: "Host") -> "Optional[Change]":
     """Unload it, where nothing uses it."""
     name = place.name
-    if not os.path.isdir("/sys/module/" + name.replace("-", "_")):
+    there = os.path.join(LOADED, name.replace("-", "_"))
+    if not os.path.isdir(there):
         return None
-    if read("/sys/module/{}/refcnt".format(name.replace("-", "_"))).strip() not in ("", "0"):
+    if read(os.path.join(there, "refcnt")).strip() not in ("", "0"):
         raise Left("it is in use; it is gone after the next boot", over=True)
     change = Change("unload", "unload {}".format(name), diff.of_value("module " + name, "loaded", "absent"))
     change.act = lambda: _unload(name)
@@ -81,7 +83,7 @@ def _document(name: str) -> Document:
 def _loaded(name: str) -> bool:
     """Whether the kernel has it: as a module, built in, or (in a container that sees no modules) by what it brings."""
     plain = name.replace("-", "_")
-    if os.path.isdir("/sys/module/" + plain) or os.path.exists(SIGNS.get(plain, "")):
+    if os.path.isdir(os.path.join(LOADED, plain)) or os.path.exists(SIGNS.get(plain, "")):
         return True
     if re.search(r"\b{}$".format(re.escape(plain)), read("/proc/filesystems"), re.MULTILINE):
         return True

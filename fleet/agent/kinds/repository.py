@@ -10,7 +10,7 @@ from fleet.agent.forecast import ABSENT, Forecast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Set
 
     from fleet.agent.host import Host
     from fleet.agent.ledger import Place
@@ -76,13 +76,22 @@ def _text(want: "Dict[str, Any]") -> str:
 def undo(place: "Place", host: "Host") -> "Optional[Change]":
     """Forget the signing keys that came with it; its file is put back as a file."""
     there = rpm.keys(host.looking)
-    brought = place.last.get("ours") or [key for key in there if key not in place.original]
-    going = [key for key in brought if key in there]
+    going = sorted(_brought(place, there).intersection(there))
     if not going:
         return None
     change = Change("remove", "forget the signing key {}".format(", ".join(going)))
     change.act = lambda: _forget(going)
     return change
+
+
+def _brought(place: "Place", there: "List[str]") -> "Set[str]":
+    """The keys that came with its imports; of one that was cut, what was there at the next, or now."""
+    found = {key for one in place.entries for key in one.get("ours") or ()}
+    after = [one["before"] for one in place.entries[1:]] + [there]
+    for one, then in zip(place.entries, after):
+        if "ours" not in one:
+            found.update(set(then).difference(one["before"]))
+    return found
 
 
 def _forget(keys: "List[str]") -> None:

@@ -59,9 +59,9 @@ def foresee(_want: "Dict[str, Any]", _change: Change, _forecast: Forecast) -> No
 def undo(place: "Place", host: "Host") -> "Optional[Change]":
     """The mode that the kernel was in, or the arguments that its boot entries had; its file is put back as a file."""
     old, now = place.original, running()
+    if now == "disabled" and old not in (now, ARGUMENT):
+        host.needs_reboot("SELinux is off until this host is started anew")
     if place.name == NOW:
-        if now == "disabled" and old != now:
-            host.needs_reboot("SELinux is off until this host is started anew")
         if now in ("disabled", old):
             return None
         change = Change("restore", "SELinux {} now".format(old), diff.of_value("SELinux now", now, old))

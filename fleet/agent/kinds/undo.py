@@ -55,5 +55,7 @@ def foresee(want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None:
     """What goes will be gone when the directory that it lies in is looked at."""
     if change.action == "remove" and want["place"] in ("archive", "directory", "file"):
         forecast.paths[want["name"]] = ABSENT
+    if want["place"] == "user" and change.action == "remove":
+        forecast.gone_users.add(want["name"])
     if want["place"] == "package" and change.action == "remove":
         forecast.removed.update(change.steps)

@@ -1,5 +1,7 @@
 """A user of the host's own files. Groups are added to, never taken from."""
 
+import os
+
 from fleet.agent import diff, process
 from fleet.agent.change import Change
 from fleet.agent.errors import AgentError, Left
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from fleet.agent.ledger import Place
 
 FIELDS = (("uid", 2, "-u"), ("home", 5, "-d"), ("shell", 6, "-s"))
+ALL = (*FIELDS, ("group", 3, "-g"))
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -42,14 +45,15 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
 def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Run the program that changes /etc/passwd."""
     found = host.accounts.user(want["name"])
-    host.ledger.enter("user", want["name"], _known(want["name"], host))
+    differing = _differing(want, found, host) if found is not None and change.action != "remove" else []
+    host.ledger.enter("user", want["name"], _known(want["name"], host), ours=_ours(differing, host))
     if change.action == "remove":
         argv = ["userdel"]
     elif found is None:
         argv = ["useradd", "-m" if _makes_home(want) else "-M", *_options(want)]
     else:
         argv = ["usermod"]
-        for _, _, new, option in _differing(want, found, host):
+        for _, _, new, option in differing:
             argv += ["-a", option, new] if option == "-G" else [option, new]
     _run([*argv, want["name"]])
 
@@ -62,26 +66,57 @@ def undo(place: "Place", host: "Host") -> "Optional[Change]":
             raise Left("it was removed; it had number {}".format(original["row"][2]), over=True)
         return None
     if original is None:
+        if os.path.isdir(now["row"][5]) and os.stat(now["row"][5]).st_uid == int(now["row"][2]):
+            host.leaves("user:" + name, Left("its home {} stays".format(now["row"][5]), over=True))
         change = Change("remove", "remove user {}".format(name), diff.of_value("user " + name, "there", "absent"))
         change.act = lambda: _run(["userdel", name])
         return change
-    options = [word for _, column, option in (*FIELDS, ("group", 3, "-g")) for word in (option, original["row"][column])
-               if now["row"][column] != original["row"][column]]  # fmt: skip
-    added = sorted(set(now["groups"]) - set(original["groups"]))
+    return _undo_update(place, original, now, host)
+
+
+def _undo_update(place: "Place", original: "Dict[str, Any]", now: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
+    """Only what Skiff set is set back, as long as it is still what Skiff set."""
+    name, options, theirs = place.name, [], []
+    ours = {field: value for one in place.entries for field, value in one["ours"]["fields"].items()}
+    change = Change("restore", "restore user {}".format(name))
+    for field, column, option in ALL:
+        if field not in ours or now["row"][column] == original["row"][column]:
+            continue
+        if now["row"][column] != ours[field] and not host.force:
+            theirs.append(field)
+            continue
+        options += [option, original["row"][column]]
+        change.diff += diff.of_value("{} of {}".format(field, name), now["row"][column], original["row"][column])
+    added = sorted({group for one in place.entries for group in one["ours"]["groups"]}.intersection(now["groups"]))
+    change.diff += "".join(diff.of_value("groups of " + name, one, "absent") for one in added)
+    why = "its {} was changed since by somebody else".format(" and ".join(theirs)) if theirs else ""
     if not options and not added:
+        if why:
+            raise Left(why)
         return None
-    change = Change(
-        "restore", "restore user {}".format(name), "".join(diff.of_value("groups of " + name, one, "absent") for one in added)
-    )
-    change.act = lambda: _restore(name, options, added)
+    if why:
+        host.leaves("user:" + name, Left(why))
+    change.act = lambda: _restore(name, options, added, why, host)
     return change
 
 
-def _restore(name: str, options: "List[str]", added: "List[str]") -> None:
+def _restore(name: str, options: "List[str]", added: "List[str]", why: str, host: "Host") -> None:
     for group in added:
         _run(["gpasswd", "-d", name, group])
     if options:
         _run(["usermod", *options, name])
+    host.refresh("user")
+    if why:
+        raise Left(why)
+
+
+def _ours(differing: "List[Tuple[str, str, str, str]]", host: "Host") -> "Dict[str, Any]":
+    """What a change sets, as /etc/passwd will have it, and the groups that it adds."""
+    fields = {field: new for field, _, new, _ in differing}
+    groups = fields.pop("groups", "")
+    if "group" in fields:
+        fields["group"] = str(host.accounts.owning_group(fields["group"], host.forecast))
+    return {"fields": fields, "groups": groups.split(",") if groups else []}
 
 
 def _known(name: str, host: "Host") -> "Optional[Dict[str, Any]]":
