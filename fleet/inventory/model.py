@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from fleet.inventory import settings
+from fleet.inventory.ansible import arguments
+from fleet.inventory.ansible.variables import refuse_other_user
 from fleet.inventory.document import Entry, suggestion
 from fleet.inventory.settings import Settings
 from fleet.secret import Reference
@@ -19,7 +21,8 @@ ALL = "all"
 class Host:
     """One host, settled: how to reach it, and its variables with the place where each was set.
 
-    `address` and what is None is looked up in ~/.ssh/config by `address`. Its passwords are fetched when they are needed.
+    `address` and what is None is looked up in ~/.ssh/config by `address`; `ssh_options` are lines that come before its own. Its
+    passwords are fetched when they are needed.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Host:
     ssh_password: Optional[Reference] = None
     key_passphrase: Optional[Reference] = None
     become_password: Optional[Reference] = None
+    ssh_options: Tuple[str, ...] = ()
     variables: Mapping[str, Entry] = field(default_factory=dict)
 
     @property
@@ -156,12 +160,13 @@ def settle(name: str, merged: Settings, extra: Settings) -> Host:
     """A host from its merged settings and those of the command line.
 
     Raises:
-        UsageError: a connection setting is of the wrong form.
+        UsageError: a connection setting is of the wrong form, or leads where Skiff cannot follow.
     """
     given, variables = settings.split(merged)
     over, more = settings.split(extra)
     connection, variables = {**given, **over}, {**variables, **more}
     values = {key: entry.plain() for key, entry in connection.items()}
+    refuse_other_user(variables)
     return Host(
         name=name,
         address=values.get("address", name),
@@ -174,5 +179,6 @@ def settle(name: str, merged: Settings, extra: Settings) -> Host:
         ssh_password=values.get("ssh_password"),
         key_passphrase=values.get("key_passphrase"),
         become_password=values.get("become_password"),
+        ssh_options=() if values.get("connection") == "local" else arguments.lines(variables),
         variables=variables,
     )

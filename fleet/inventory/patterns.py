@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Dict, List, Mapping, Optional, Set, Tuple
 
 from fleet.errors import UsageError
-from fleet.inventory.ansible.variables import refuse_redirection
 from fleet.inventory.document import Entry
 from fleet.inventory.model import ALL, Host, Inventory
 from fleet.inventory.settings import HOST_NAME, USER, is_address
@@ -133,8 +132,6 @@ def select(inventory: Inventory, pattern: str, extra: Mapping[str, Entry]) -> Li
         extra["address"].refuse("an address belongs to one host", "name that host alone by --hosts")
     hosts = [inventory.host(name, extra) for name in names]
     hosts += [outsider(inventory, name, literal, extra) for name, literal in literals.items()]
-    for host in hosts:
-        refuse_redirection(host.variables)
     return hosts
 
 

@@ -62,16 +62,25 @@ def route(host: Host, config: Config) -> List[Hop]:
     Raises:
         UnreachableError: the configuration is faulty, or leads in a circle.
     """
-    *before, last = hops(host.address, host.user, host.port, config, (), LONGEST)
+    first = config.over(host.ssh_options)
+    *before, last = hops(host.address, host.user, host.port, config, (), LONGEST, first)
     if host.identity_file is not None:
         last = replace(last, keys=(host.identity_file, *last.keys), required=(host.identity_file,))
     way = [*(replace(each, jump=True) for each in before), last]
     return way if host.known_hosts is None else [replace(each, known_hosts=(host.known_hosts,)) for each in way]
 
 
-def hops(address: str, user: Optional[str], port: Optional[int], config: Config, through: Sequence[str], left: int) -> List[Hop]:
-    """The hops to an address; `through` are jump hosts that stand in the place of its own."""
-    found = config.lookup(address, user, port)
+def hops(
+    address: str,
+    user: Optional[str],
+    port: Optional[int],
+    config: Config,
+    through: Sequence[str],
+    left: int,
+    first: Optional[Config] = None,
+) -> List[Hop]:
+    """The hops to an address; `through` are jump hosts that stand in the place of its own, `first` its own configuration."""
+    found = (first or config).lookup(address, user, port)
     last = hop(address, user, port, found)
     *before, nearest = through or jump_words(found) or [""]
     if not nearest:

@@ -6,7 +6,7 @@ docs/guides/inventory.md says which of its words are followed.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import paramiko
 
@@ -20,6 +20,24 @@ class Config:
     def __init__(self, text: Sequence[str]) -> None:
         self._text = text
         self._parsed = parsed(text)
+        self._over: Dict[Tuple[str, ...], Config] = {}
+
+    def over(self, options: Tuple[str, ...]) -> Config:
+        """The configuration with lines for every host before its own; made once, whatever the number of hosts.
+
+        Raises:
+            UnreachableError: paramiko does not understand them.
+        """
+        if not options:
+            return self
+        if options not in self._over:
+            try:
+                self._over[options] = Config(["Host *", *options, *self._text])
+            except (paramiko.SSHException, ValueError) as error:
+                raise UnreachableError(
+                    "the host's arguments for ssh are not understood", str(error), "see ssh_config(5)"
+                ) from error
+        return self._over[options]
 
     def lookup(self, address: str, user: Optional[str] = None, port: Optional[int] = None) -> paramiko.SSHConfigDict:
         """What is configured for an address; the user and port that are given come first, in %r and %p too."""

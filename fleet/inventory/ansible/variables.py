@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import replace
 from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
+from fleet.inventory.ansible import arguments
 from fleet.inventory.document import Entry, kind
 from fleet.inventory.references import reference
 
@@ -34,17 +34,8 @@ FOLLOWED = {
 PASSWORDS = {"ssh_password", "key_passphrase", "become_password"}
 CONNECTIONS = {"ssh": "ssh", "smart": "ssh", "paramiko": "ssh", "paramiko_ssh": "ssh", "local": "local"}
 YES, NO = ("yes", "true", "on", "y", "t", "1"), ("no", "false", "off", "n", "f", "0")
-ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
-REDIRECTING = re.compile(
-    r"(?:-o)?\s*(?P<name>(?i:proxyjump|proxycommand|hostname|port|user|bindaddress|bindinterface)\b|(?<!-o)-[JWlpbB])"
-)
-CONFIG = "write it into ~/.ssh/config, which Skiff reads"
-AGREEING = {
-    "ansible_become_method": "sudo",
-    "ansible_become_user": "root",
-    "ansible_ssh_pipelining": None,
-    "ansible_pipelining": None,
-}
+BECOMING = {"ansible_become_user": "root", "ansible_become_method": "sudo"}
+PIPELINING = ("ansible_pipelining", "ansible_ssh_pipelining")  # of no use where all is one exec
 
 
 def connection(settings: Mapping[str, Entry]) -> Dict[str, Entry]:
@@ -85,38 +76,37 @@ def translated(name: str, entry: Entry) -> Any:
     return value
 
 
-def refuse_redirection(settings: Mapping[str, Entry]) -> None:
-    """Refuses SSH arguments that lead elsewhere than the address says: without them, another machine might be reached.
+def refuse_other_user(settings: Mapping[str, Entry]) -> None:
+    """Refuses to become anybody but root, or by anything but sudo: a run as another than was meant would be worse than none.
 
     Raises:
-        UsageError: there are some. Their values are not told, for they may hold a password.
+        UsageError: a host's variables say so.
     """
-    for name in ARGUMENTS:
+    for name, ours in BECOMING.items():
         entry = settings.get(name)
-        word = redirection(entry) if entry is not None and entry.foreign else ""
-        if entry is not None and word:
-            entry.refuse(f"{word} is not followed by Skiff, and without it another machine might be reached", CONFIG)
-
-
-def redirection(entry: Entry) -> str:
-    """The first of SSH's arguments that leads elsewhere, without its value; empty if there is none."""
-    try:
-        words = shlex.split(str(entry.value))
-    except ValueError:
-        return "what cannot be split into words"
-    matches = [REDIRECTING.match(word) for word in words]
-    return next((match["name"] for match in matches if match), "")
+        if entry is None or not entry.foreign or entry.value is None:
+            continue
+        entry.refuse_unreadable()
+        if str(entry.value).rpartition("ansible.builtin.")[2] != ours:
+            entry.refuse(
+                f"is {str(entry.value)!r}, and Skiff becomes root by sudo", f"make it {ours}, or leave the host out (!host)"
+            )
 
 
 def warnings(entries: Iterable[Tuple[str, Entry]]) -> List[str]:
-    """A sentence for each of Ansible's own variables that Skiff does not follow."""
-    found: Dict[str, List[Entry]] = {}
+    """A sentence for each of Ansible's own variables that Skiff does not follow, and for what of ssh's arguments it does not."""
+    found: Dict[Tuple[str, str], List[Entry]] = {}
     for name, entry in entries:
-        if entry.foreign and name.startswith("ansible_") and not is_followed(name, entry) and entry.value is not None:
-            if name in AGREEING and AGREEING[name] in (None, entry.value):
-                continue
-            found.setdefault(name, []).append(entry)
-    return [f"{places[0].place}: is not followed{times(len(places))}; {why(name)}" for name, places in found.items()]
+        if not entry.foreign or not name.startswith("ansible_") or entry.value is None:
+            continue
+        if name in arguments.NAMES:
+            words = arguments.passed_over(entry)
+            if words:
+                told = f"{', '.join(words)} {'is' if len(words) == 1 else 'are'} not followed"
+                found.setdefault((told, "host keys are checked by --host-key-policy, and other options not used"), []).append(entry)
+        elif not is_followed(name, entry) and name not in (*BECOMING, *PIPELINING):
+            found.setdefault(("is not followed", why(name)), []).append(entry)
+    return [f"{places[0].place}: {told}{times(len(places))}; {cure}" for (told, cure), places in found.items()]
 
 
 def times(count: int) -> str:
@@ -128,8 +118,6 @@ def why(name: str) -> str:
     """What Skiff does instead of following a variable."""
     if FOLLOWED.get(name) in PASSWORDS:
         return "write it {secret: ...} (docs/guides/secrets.md), or have it asked for (--ask-pass, --ask-become-pass)"
-    if name in ARGUMENTS:
-        return CONFIG
     if name == "ansible_python_interpreter":
         return "Skiff finds the host's Python itself"
     if name.startswith("ansible_become"):

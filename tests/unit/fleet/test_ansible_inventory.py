@@ -12,6 +12,8 @@ from fleet.inventory.load import inventory_file, read_inventory
 from fleet.inventory.model import Host, Inventory
 from fleet.inventory.patterns import select
 from fleet.roles import defaults
+from fleet.transport import sshconfig
+from fleet.transport.route import route
 from fleet.variables import Variable
 
 ROWS: List[Dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("ansible_inventory.yml").read_text(encoding="utf-8"))
@@ -63,19 +65,62 @@ def test_ansibles_variables_say_how_a_host_is_reached(line: str, expected: Dict[
     assert {name: getattr(host, name) for name in expected} == expected
 
 
+JUMPED = [
+    ("-J ann@gate:24", ["ann@gate:24", "h:22"], {}),
+    ("-o ProxyJump=outer,inner", ["me@outer:22", "me@inner:22", "h:22"], {}),
+    ("'-o \"ProxyCommand=ssh -W %h:%p -q gate\"'", ["h:22"], {"command": "ssh -W h:22 -q gate"}),
+    # Before those of ~/.ssh/config, of which one would lead over `other`.
+    ("-o ProxyJump=none", ["h:22"], {"command": ""}),
+    ("-C", ["me@other:22", "h:22"], {}),
+    (
+        "-oStrictHostKeyChecking=accept-new -o 'UserKnownHostsFile /k1 /k2' -i /key -o HostKeyAlias=inner -oConnectTimeout=7",
+        ["me@other:22", "h:22"],
+        {"policy": "accept-new", "known": ["/k1", "/k2"], "key": "/key", "key_name": "inner", "connect_timeout": 7},
+    ),
+    ("-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null", ["me@other:22", "h:22"], {"policy": "", "known": ["~"]}),
+]
+
+
+@pytest.mark.parametrize(("arguments", "way", "fields"), JUMPED)
+def test_sshs_arguments_lead_as_ssh_would_go(
+    arguments: str, way: List[str], fields: Dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "me")
+    (tmp_path / "config").write_text("Host h\n ProxyJump other\n HostKeyAlias own\n")
+    files = {"hosts": "h\n", "host_vars/h": f"ansible_ssh_common_args: {yaml.safe_dump(arguments.strip(chr(39)))}"}
+    found = route(only(read(tmp_path, files)), sshconfig.read([tmp_path / "config"]))
+    assert [f"{hop.user}@{hop.address}:{hop.port}".replace("me@h", "h") for hop in found] == way
+    last = found[-1]
+    told = {"policy": last.policy, "command": last.command, "key_name": last.key_name, "connect_timeout": last.connect_timeout}
+    told["known"] = ["~" if path.name == "known_hosts" else str(path) for path in last.known_hosts[:-1]]
+    told["key"] = str(last.keys[0]) if last.keys else ""
+    assert {name: told[name] for name in fields} == fields
+
+
+def test_sshs_arguments_count_in_ansibles_order(tmp_path: Path) -> None:
+    """What ansible-core 2.19 puts on ssh's command line, where the first of each counts: args, common, extra."""
+    line = "h ansible_ssh_extra_args='-J extra' ansible_ssh_common_args='-oProxyCommand=common -i /b' ansible_ssh_args='-i /a'\n"
+    host = only(read(tmp_path, {"hosts": line}))
+    assert host.ssh_options == ("identityfile /a", "identityfile /b", "proxycommand common", "proxyjump none")
+    assert only(read(tmp_path, {"hosts": "h ansible_connection=local ansible_ssh_args='-p 3'\n"})).ssh_options == ()
+
+
 REFUSED = [
     ("h:99999", "hosts:1: ansible_port: should be a port from 1 to 65535, not the integer 99999", ""),
     ("h ansible_port=ssh", "hosts:1: ansible_port: should be a port from 1 to 65535", ""),
     ("h ansible_host='{{ name }}'", "hosts:1: ansible_host: is a template", "write the value itself"),
     ("h ansible_become=perhaps", "hosts:1: ansible_become: should be true or false", ""),
     ("h ansible_connection=winrm", "hosts:1: ansible_connection: Skiff has no connection of the kind 'winrm'", "(!host)"),
-    (
-        "h ansible_ssh_common_args='-o ProxyJump=bastion'",
-        "hosts:1: ansible_ssh_common_args: ProxyJump is not",
-        "ssh/config",
-    ),
-    ("h ansible_ssh_extra_args='-J bastion'", "hosts:1: ansible_ssh_extra_args: -J is not followed", "ssh/config"),
-    ("h ansible_ssh_args='-oProxyCommand=\"nc %h\"'", "hosts:1: ansible_ssh_args: ProxyCommand is not followed", "ssh/config"),
+    ("h ansible_ssh_common_args='-o Port=24'", "hosts:1: ansible_ssh_common_args: port is not followed", "ansible_port"),
+    ("h ansible_ssh_extra_args='-qlme'", "hosts:1: ansible_ssh_extra_args: -l is not followed", "ansible_user"),
+    ("h ansible_ssh_args='-F other'", "hosts:1: ansible_ssh_args: -F is not followed", "ssh/config"),
+    ("h ansible_ssh_args=bastion", "an argument that cannot be read is not followed", "ssh/config"),
+    ('h ansible_ssh_args="-o \'Port=2"', "an argument that cannot be read is not followed", "ssh/config"),
+    ("h ansible_ssh_args='-o ProxyJump'", "an argument that cannot be read is not followed", "ssh/config"),
+    ("h ansible_ssh_args='\"-oProxyJump=a\\\\nPort 2\"'", "an argument that cannot be read is not followed", "ssh/config"),
+    ("h ansible_ssh_args='-J {{ bastion }}'", "ansible_ssh_args: is a template", "write the value itself"),
+    ("h ansible_become_user=app", "hosts:1: ansible_become_user: is 'app', and Skiff becomes root by sudo", "make it root"),
+    ("h ansible_become_method=su", "hosts:1: ansible_become_method: is 'su', and Skiff becomes root by sudo", "make it sudo"),
     ("web[05:1]", "hosts:1: is no line of a host: the range [05:1] should have its ends equally long", ""),
     ("web[1:3:0]", "hosts:1: is no line of a host: the range [1:3:0] has no number above 0", ""),
     ("web[3:1]", "the range [3:1] is empty", ""),
@@ -111,13 +156,14 @@ def test_what_cannot_be_followed_is_refused_with_its_place(text: str, message: s
 
 WARNED = [
     (
-        "h ansible_ssh_common_args='-o StrictHostKeyChecking=no'",
-        "hosts:1: ansible_ssh_common_args: is not followed; write it into ~/.ssh",
+        "h ansible_ssh_common_args='-o StrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null'",
+        "hosts:1: ansible_ssh_common_args: stricthostkeychecking no, userknownhostsfile /dev/null are not followed; host keys are",
     ),
+    ("h ansible_ssh_args='-C -o ForwardAgent=yes'", "hosts:1: ansible_ssh_args: forwardagent is not followed; host keys"),
     ("h ansible_password=hunter2", "hosts:1: ansible_password: is not followed; write it {secret: ...}"),
     ("h ansible_become_pass=hunter2", "hosts:1: ansible_become_pass: is not followed; write it {secret: ...} (docs/"),
     ("h[1:3] ansible_python_interpreter=/p", "ansible_python_interpreter: is not followed (nor in 2 more places); Skiff finds"),
-    ("h ansible_become_user=app", "ansible_become_user: is not followed; Skiff becomes root by sudo"),
+    ("h ansible_become_flags=-E", "ansible_become_flags: is not followed; Skiff becomes root by sudo"),
     ("h ansible_shell_type=fish", "ansible_shell_type: is not followed; Skiff has no use for it"),
 ]
 
@@ -131,14 +177,19 @@ def test_what_is_passed_over_is_told_without_its_value(line: str, message: str, 
     assert select(inventory, "all", {})
 
 
-@pytest.mark.parametrize("line", ["h ansible_become_method=sudo ansible_become_user=root", "h ansible_pipelining=True", "h x=1"])
+@pytest.mark.parametrize("line", [
+        "h ansible_become_method=sudo ansible_become_user=root", "h ansible_pipelining=True", "h x=1",
+        "h ansible_ssh_args='-C -o ControlMaster=auto -o ControlPersist=60s' ansible_ssh_common_args='-J gate'",
+        "h ansible_become_method=ansible.builtin.sudo",
+    ],
+)  # fmt: skip
 def test_what_agrees_with_skiff_or_is_somebody_elses_raises_no_word(line: str, tmp_path: Path) -> None:
     assert read(tmp_path, {"hosts": f"{line}\n"}).warnings == []
 
 
 def test_a_host_that_cannot_be_followed_stops_only_those_who_choose_it(tmp_path: Path) -> None:
-    inventory = read(tmp_path, {"hosts": "a\nwin ansible_connection=winrm\njump ansible_ssh_common_args='-J b'\n"})
-    assert [host.name for host in select(inventory, "all:!win:!jump", {})] == ["a"]
+    inventory = read(tmp_path, {"hosts": "a\nwin ansible_connection=winrm\napp ansible_become_user=app\n"})
+    assert [host.name for host in select(inventory, "all:!win:!app", {})] == ["a"]
 
 
 def test_the_command_line_wins_over_ansibles_variables(tmp_path: Path) -> None:
