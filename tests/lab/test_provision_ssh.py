@@ -76,6 +76,23 @@ def test_a_jump_host_is_gone_through_and_its_key_checked(suite: Suite, lab: Lab)
     assert f"the host key of {first} is not known" in done.stderr
 
 
+def test_an_ansible_inventory_leads_over_a_jump_host(suite: Suite, lab: Lab) -> None:
+    """By ssh's arguments, the host's key being known under a name of its own in a file that they name."""
+    first, second = address(lab, "lab1"), address(lab, "lab2")
+    write_config(suite, f"Host {first}\n  User root\n  IdentityFile {lab.identity}\n  UserKnownHostsFile {lab.known_hosts}\n")
+    key = next(line.split(" ", 1)[1] for line in lab.known_hosts.read_text().splitlines() if line.startswith(second))
+    (suite.directory / "keys").write_text(f"inner {key}\n")
+    arguments = f"-J {first} -o UserKnownHostsFile={suite.directory}/keys -o HostKeyAlias=inner -i {lab.identity}"
+    hosts = suite.directory / "hosts.ini"
+    hosts.write_text(f"box ansible_host={second} ansible_user=root ansible_ssh_common_args='{arguments}'\n")
+    before = len(journal(lab, "lab1"))
+    done = suite.run("facts", "box", inventory=str(hosts))
+    assert "hostname: lab2" in done.stdout, done.stdout + done.stderr
+    assert len(journal(lab, "lab1")) > before
+    (suite.directory / "keys").write_text("")
+    assert suite.run("facts", "box", inventory=str(hosts)).returncode == 3
+
+
 def test_a_key_is_had_from_an_agent(suite: Suite, lab: Lab, key_agent: str) -> None:
     suite.environment = {"SSH_AUTH_SOCK": key_agent}
     assert met(suite, f"address: {address(lab, 'lab1')}, user: root, known_hosts: {lab.known_hosts}") == "lab1"

@@ -91,7 +91,12 @@ def test_sshs_arguments_lead_as_ssh_would_go(
     found = route(only(read(tmp_path, files)), sshconfig.read([tmp_path / "config"]))
     assert [f"{hop.user}@{hop.address}:{hop.port}".replace("me@h", "h") for hop in found] == way
     last = found[-1]
-    told = {"policy": last.policy, "command": last.command, "key_name": last.key_name, "connect_timeout": last.connect_timeout}
+    told: Dict[str, Any] = {
+        "policy": last.policy,
+        "command": last.command,
+        "key_name": last.key_name,
+        "connect_timeout": last.connect_timeout,
+    }
     told["known"] = ["~" if path.name == "known_hosts" else str(path) for path in last.known_hosts[:-1]]
     told["key"] = str(last.keys[0]) if last.keys else ""
     assert {name: told[name] for name in fields} == fields
