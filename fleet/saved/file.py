@@ -1,4 +1,4 @@
-"""A saved plan's file: a zip archive, mode 0600, written aside, synced and renamed (docs/adr/0010).
+"""A saved plan's file: a zip archive, mode 0600, written aside, synced and renamed (docs/adr/0010-saved-plans.md).
 
     plan.json              who made it, when, with which roles; every other member's digest; its own digest is the archive's comment
     hosts/<number>.json    one host's part
