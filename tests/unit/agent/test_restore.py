@@ -215,10 +215,10 @@ def test_whom_runs_put_into_a_group_is_remembered_however_old_they_are(tmp_path:
     for number, member in enumerate(("alice", "bob", "carol", "dave")):
         ledger = Ledger(state, f"1-{number}", [])
         ledger.in_hand = {"id": "group:docker", "role": "r"}
-        ledger.enter("group", "docker", ["docker", "x", "9", ""], ours=[member])
+        ledger.enter("group", "docker", ["docker", "x", "9", ""], ours={"members": [member], "gid": None})
     prune(state, Ledger(state, "", []), most=1)
     (place,) = Ledger(state, "", []).places()
-    assert [one["ours"] for one in place.entries] == [["alice"], ["bob"], ["carol"], ["dave"]]
+    assert [one["ours"]["members"] for one in place.entries] == [["alice"], ["bob"], ["carol"], ["dave"]]
 
 
 def test_copies_that_no_entry_names_go(session: Session, path: Path) -> None:
