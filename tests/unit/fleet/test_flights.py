@@ -153,6 +153,12 @@ def test_four_round_trips_to_the_first_output_of_openssh(
     assert servers[0].doors[0].asked[-2:] == ["session", "exec"]
 
 
+def test_fabrics_own_configuration_leads_nowhere(keys: Dict[str, paramiko.PKey], servers: List[Server], tmp_path: Path) -> None:
+    (tmp_path / ".fabric.yml").write_text("gateway: 'false'\nforward_agent: true\n")
+    servers.append(Server(OPENSSH, [keys["first"].get_base64()]))
+    assert said(reach(servers[0].address, tmp_path)) == b"echo"
+
+
 def test_another_server_is_told_one_thing_after_the_other(
     keys: Dict[str, paramiko.PKey], servers: List[Server], tmp_path: Path
 ) -> None:
