@@ -27,7 +27,7 @@ class Access:
     def __init__(self, login: Login) -> None:
         self.login = login
         self.config = sshconfig.read()
-        # Hops are settled by `route`: Fabric is to look nothing up itself, nor to follow files of its own, which may name a gateway.
+        # Hops are settled by `route`: Fabric is to look nothing up and to read no file of its own, which may name a gateway.
         self.fabric = fabric.Config(overrides={"load_ssh_configs": False}, lazy=True)
         self.keys = Keys()
         self._lock = threading.Lock()
