@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import struct
 
 from skiff.linux.libc import HOLDING, LIBC, check, number
@@ -18,6 +19,7 @@ CLONE_NEWNET = 0x40000000
 CLONE_PARENT = 0x00008000
 CLONE_INTO_CGROUP = 0x200000000
 _SIGCHLD = 17
+_NS_GET_NSTYPE = 0xB703
 _CLONE, _CLONE3 = number(56, 220), number(435, 435)
 _CLONE_ARGS = struct.Struct("11Q")  # struct clone_args: flags first, the exit signal fifth, the cgroup last
 
@@ -35,6 +37,14 @@ def unshare(flags: int) -> None:
 def setns(fd: int, kind: int) -> None:
     """Enter a namespace that is open."""
     check(LIBC.setns(fd, kind), "setns", hex(kind))
+
+
+def is_kind(fd: int, kind: int) -> bool:
+    """Whether an open file is a namespace of this kind."""
+    try:
+        return fcntl.ioctl(fd, _NS_GET_NSTYPE) == kind
+    except OSError:
+        return False
 
 
 def sethostname(name: bytes) -> None:

@@ -107,11 +107,11 @@ def _plan(spec: Spec, bundle: str, around: Surroundings) -> InitPlan:
     cgroup = around.cgroup
     linux = spec.get("linux") or {}
     if linux.get("mountLabel"):
-        labels.require_selinux()
+        labels.require_selinux("linux.mountLabel")
     planned = namespaces.of_spec(spec)
     try:
         process = process_plan(spec, around, planned)
-        own_view = bool(planned.made & ns.CLONE_NEWCGROUP)
+        own_view = bool(planned.made & ns.CLONE_NEWCGROUP) or any(kind == ns.CLONE_NEWCGROUP for _, kind in planned.joined)
         circumstances = rootfs.Circumstances(around.mounts, cgroup.views(own_view), users=planned.users, no_pivot=around.no_pivot)
         root = rootfs.plan(spec, bundle, circumstances)
         if not os.path.isdir(root.path):
@@ -151,8 +151,9 @@ def process_plan(spec: Spec, around: Surroundings, planned: NamespacePlan) -> Pr
 def _plan_hooks(spec: Spec, plan: InitPlan, state: dict[str, Any]) -> None:
     wanted = spec.get("hooks") or {}
     plan.outer_hooks = bool(wanted.get("prestart") or wanted.get("createRuntime"))
-    plan.create_hooks = hooks.plan(wanted.get("createContainer"), inherited=True)
-    plan.start_hooks = hooks.plan(wanted.get("startContainer"), inherited=False)
+    plan.create_hooks = hooks.plan(wanted.get("createContainer"), plan.process.env)
+    # The same dictionary: by then it has the user's HOME.
+    plan.start_hooks = hooks.plan(wanted.get("startContainer"), plan.process.env)
     if plan.create_hooks or plan.start_hooks:
         plan.hook_output = os.memfd_create("output", os.MFD_CLOEXEC)
         rest = jsontext.dumps(state)[:-1].encode().replace(b"%", b"%%")
@@ -175,8 +176,8 @@ def _attendance(spec: Spec, plan: InitPlan, channels: Channels, state: dict[str,
 
     def run_hooks(pid: int) -> None:
         told = jsontext.dumps({**state, "pid": pid, "status": status.CREATING}).encode()
-        hooks.run_all("prestart", hooks.plan(wanted.get("prestart"), inherited=True), told)
-        hooks.run_all("createRuntime", hooks.plan(wanted.get("createRuntime"), inherited=True), told)
+        hooks.run_all("prestart", hooks.plan_outer(wanted.get("prestart")), told, state["bundle"])
+        hooks.run_all("createRuntime", hooks.plan_outer(wanted.get("createRuntime")), told, state["bundle"])
 
     attending.run_hooks = run_hooks
     if plan.process.filter is not None and plan.process.filter.notifies:

@@ -102,6 +102,7 @@ class Entrant(Steps):
             os.write(self.report, failure.pack(failure.CHILD, pid, 0))
             os._exit(0)
         self.tie_to_parent()
+        os.setsid()  # of which the first was the leader, and a terminal is a leader's to take
         if not os.read(self.gate, 1):
             os._exit(1)
 
@@ -131,7 +132,7 @@ class Entrant(Steps):
         self.step = failure.USER
         process = self.plan.process
         passwd = b""
-        if process.username or b"HOME" not in process.env:
+        if process.username or not process.env.get(b"HOME"):
             passwd = inroot.read_file(root, b"/etc/passwd", identity.MAX_FILE)
         home = b""
         if process.username:

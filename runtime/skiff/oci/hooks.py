@@ -32,9 +32,18 @@ class PlannedHook:
         self.timeout = hook.get("timeout") or 0
 
 
-def plan(hooks: list[Hook] | None, inherited: bool) -> list[PlannedHook]:
-    """One stage's hooks; one that names no environment gets ours where `inherited`."""
-    return [PlannedHook(hook, dict(os.environb) if inherited else {}) for hook in hooks or []]
+def plan(hooks: list[Hook] | None, env: dict[bytes, bytes]) -> list[PlannedHook]:
+    """One stage's hooks; one that names no environment gets `env`."""
+    return [PlannedHook(hook, env) for hook in hooks or []]
+
+
+def plan_outer(hooks: list[Hook] | None) -> list[PlannedHook]:
+    """One stage's hooks outside of the container, with our environment as it was given: Python adds a locale to its own."""
+    if not hooks:
+        return []
+    with open("/proc/self/environ", "rb") as file:
+        given = file.read()
+    return plan(hooks, dict(entry.partition(b"=")[::2] for entry in given.split(b"\0") if entry))
 
 
 def run(hook: PlannedHook, state: bytes, output: int, prepare: Callable[[], None] | None = None) -> int:
@@ -82,12 +91,12 @@ def _wait(pid: int, timeout: float) -> int:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def run_all(stage: str, hooks: list[PlannedHook], state: bytes) -> None:
-    """A stage in this process's own namespaces; SkiffError with what the first that failed had to say."""
+def run_all(stage: str, hooks: list[PlannedHook], state: bytes, bundle: str) -> None:
+    """A stage in this process's own namespaces and in the bundle; SkiffError with what the first that failed had to say."""
     for index, hook in enumerate(hooks):
         output = os.memfd_create("output", os.MFD_CLOEXEC)
         try:
-            status = run(hook, state, output)
+            status = run(hook, state, output, lambda: os.chdir(bundle))
             if status:
                 raise SkiffError(message(stage, index, hook, status, processes.last_of(output)))
         finally:

@@ -111,7 +111,7 @@ def make_file(root: int, path: bytes) -> int:
     parent, name = split(path)
     fd = make_directory(root, parent)
     try:
-        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=fd))
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o755, dir_fd=fd))
     finally:
         os.close(fd)
     return open_path(root, path)

@@ -42,7 +42,7 @@ def for_exec(process: Process) -> Label | None:
     """What the process asks for; Unsupported, in runc's words, where the kernel has it not."""
     profile, label = process.get("apparmorProfile") or "", process.get("selinuxLabel") or ""
     if label:
-        require_selinux()
+        require_selinux("process.selinuxLabel")
         return Label(f"{_ATTRIBUTES}/exec", os.fsencode(label))
     if not profile:
         return None
@@ -52,7 +52,7 @@ def for_exec(process: Process) -> Label | None:
     return Label(own if os.path.exists(own) else f"{_ATTRIBUTES}/exec", b"exec " + os.fsencode(profile))
 
 
-def require_selinux() -> None:
-    """Refuse a label that nobody would heed."""
+def require_selinux(key: str) -> None:
+    """Refuse a label that nobody would heed; `key` is where it stands."""
     if not selinux_enabled():
-        raise Unsupported("selinux label is specified in config, but selinux is disabled or not supported")
+        raise Unsupported(f"selinux label is specified in config, but selinux is disabled or not supported: take {key} out")

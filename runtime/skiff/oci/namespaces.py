@@ -20,6 +20,7 @@ KINDS = {
     "cgroup": ns.CLONE_NEWCGROUP,
     "mount": ns.CLONE_NEWNS,
 }
+_NUMBERS = {**KINDS, "user": ns.CLONE_NEWUSER, "pid": ns.CLONE_NEWPID, "time": ns.CLONE_NEWTIME}
 _FILES = {**{kind: kind for kind in KINDS}, "network": "net", "mount": "mnt", "user": "user", "pid": "pid", "time": "time"}
 
 
@@ -98,6 +99,9 @@ def _open(name: str, path: str) -> int:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise InvalidInput(f"linux.namespaces: {name}: {path}: {error.strerror}") from error
+    if not ns.is_kind(fd, _NUMBERS[name]):
+        os.close(fd)
+        raise InvalidInput(f"linux.namespaces: {name}: {path}: not a namespace of this type")
     if name == "mount" and os.path.samestat(os.fstat(fd), os.stat("/proc/self/ns/mnt")):
         os.close(fd)
         raise InvalidInput(f"linux.namespaces: mount: {path} is the one that skiff runs in: the host's own root would change")

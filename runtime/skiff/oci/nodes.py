@@ -57,16 +57,18 @@ class BoundNode:
 
 
 class Link:
-    """A symlink, unless something is there."""
+    """A symlink, unless something is there; a `conditional` one is made only where the host has what it leads to."""
 
-    def __init__(self, path: bytes, target: bytes) -> None:
-        self.path, self.target = path, target
+    def __init__(self, path: bytes, target: bytes, *, conditional: bool = False) -> None:
+        self.path, self.target, self.conditional = path, target, conditional
 
     def __str__(self) -> str:
         return f"symlink {os.fsdecode(self.path)}"
 
     def __call__(self, root: int) -> None:
         """Make it where nothing is."""
+        if self.conditional and not os.path.exists(self.target):
+            return
         parent, name = inroot.split(self.path)
         directory = inroot.make_directory(root, parent)
         try:

@@ -125,6 +125,7 @@ class Mount:
         """Mount, then what a bind takes in steps of its own."""
         bind = self.flags & (ms.MS_BIND | ms.MS_REC)
         source = os.fstat(self.tree) if self.tree >= 0 else os.stat(self.source) if bind else None
+        mode = self._found_mode(root)
         fd = self._target(root, source)
         copied = os.open(by_descriptor(fd), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if "tmpcopyup" in self.options.own else -1
         try:
@@ -133,11 +134,33 @@ class Mount:
                 os.close(self.tree)
             else:
                 ms.mount(self.source, by_descriptor(fd), self.kind, bind or self.flags, None if bind else self.data or None)
+            if mode is not None:
+                self._set_mode(root, mode)
             if copied >= 0:
                 self._copy_up(root, copied)
         finally:
             os.close(fd)
         self._change(root, bind, source)
+
+    def _found_mode(self, root: int) -> int | None:
+        """What a tmpfs takes over from the directory below it, unless it is told another mode."""
+        if self.kind != b"tmpfs" or b"mode=" in self.data:
+            return None
+        try:
+            fd = inroot.open_path(root, self.target)
+        except SyscallError:
+            return None
+        try:
+            return os.fstat(fd).st_mode & 0o7777
+        finally:
+            os.close(fd)
+
+    def _set_mode(self, root: int, mode: int) -> None:
+        fd = inroot.open_path(root, self.target, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fchmod(fd, mode)
+        finally:
+            os.close(fd)
 
     def _copy_up(self, root: int, copied: int) -> None:
         fd = inroot.open_path(root, self.target, os.O_RDONLY | os.O_DIRECTORY)
@@ -200,7 +223,21 @@ class Remount:
 
     def __call__(self, root: int) -> None:
         """Change the flags."""
-        change(root, self.target, ms.MS_REMOUNT | self.flags)
+        change(root, self.target, ms.MS_REMOUNT | ms.MS_BIND | self.flags)
+
+
+class RootPropagation:
+    """What the root itself propagates, where that would have kept it from being bound."""
+
+    def __init__(self, flags: int) -> None:
+        self.flags = flags
+
+    def __str__(self) -> str:
+        return f"propagation {self.flags:#x} of the root"
+
+    def __call__(self, root: int) -> None:
+        """Change it."""
+        change(root, b"/", self.flags)
 
 
 class Sysctl:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 
-from skiff.linux import capabilities, scheduling
+from skiff.linux import capabilities, rlimits, scheduling
 from skiff.oci import labels
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ class ProcessPlan:
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
         self.oom_score_adj = process.get("oomScoreAdj")
         self.rlimits = [
-            (limit["type"], getattr(resource, limit["type"]), _signed(limit["soft"]), _signed(limit["hard"]))
+            (limit["type"], rlimits.NUMBERS[limit["type"]], _signed(limit["soft"]), _signed(limit["hard"]))
             for limit in process.get("rlimits") or []
         ]
         self.terminal = bool(process.get("terminal"))

@@ -7,7 +7,18 @@ import os
 from skiff.linux import mounts as ms
 from skiff.oci import labels, mountoptions
 from skiff.oci.nodes import BoundNode, Directory, Link, Node
-from skiff.oci.operations import HostMount, Masked, Mount, PrivateParent, Propagation, ReadOnly, Remount, RootTree, Sysctl
+from skiff.oci.operations import (
+    HostMount,
+    Masked,
+    Mount,
+    PrivateParent,
+    Propagation,
+    ReadOnly,
+    Remount,
+    RootPropagation,
+    RootTree,
+    Sysctl,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,13 +38,12 @@ if TYPE_CHECKING:
 
 
 # Name, major and minor of the devices that every container has.
-DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
+DEVICES = (("null", 1, 3), ("random", 1, 8), ("full", 1, 7), ("tty", 5, 0), ("zero", 1, 5), ("urandom", 1, 9))
 LINKS = (
     ("/dev/fd", "/proc/self/fd"),
     ("/dev/stdin", "/proc/self/fd/0"),
     ("/dev/stdout", "/proc/self/fd/1"),
     ("/dev/stderr", "/proc/self/fd/2"),
-    ("/dev/core", "/proc/kcore"),
 )
 _TYPES = {"c": 0o020000, "u": 0o020000, "b": 0o060000, "p": 0o010000}
 
@@ -93,7 +103,10 @@ def plan(spec: Spec, bundle: str, around: Circumstances) -> RootfsPlan:
 
 def _entry(path: bytes, propagation: str, mounts: list[SpecMount], *, standing: bool) -> list[Operation]:
     flags = mountoptions.PROPAGATION[propagation]
-    made: list[Operation] = [Propagation(flags | ms.MS_REC)]
+    # Shared is what the word says of the root alone; anything else keeps what happens in here from the host.
+    if flags & ms.MS_UNBINDABLE:
+        flags = ms.MS_PRIVATE  # until the root is bound; RootPropagation follows
+    made: list[Operation] = [Propagation(flags if flags & ms.MS_SHARED else flags | ms.MS_REC)]
     if mounts:
         # The root must be a mount of its own for pivot_root.
         for mount in mounts:
@@ -113,6 +126,9 @@ def _finish(spec: Spec) -> list[Operation]:
     made.append(Directory(os.fsencode(spec["process"]["cwd"])))
     made += [ReadOnly(os.fsencode(name), proc and _in_proc(name)) for name in linux.get("readonlyPaths") or []]
     made += [Masked(os.fsencode(name), proc and _in_proc(name)) for name in linux.get("maskedPaths") or []]
+    propagation = mountoptions.PROPAGATION.get(linux.get("rootfsPropagation") or "", 0)
+    if propagation & ms.MS_UNBINDABLE:
+        made.append(RootPropagation(propagation))
     for mount in mounts:
         if mount["destination"].rstrip("/") == "/dev" and mount.get("type") == "tmpfs":
             flags = mountoptions.parse(mount.get("options") or []).flags
@@ -147,12 +163,10 @@ def _mount(mount: SpecMount, spec: Spec, bundle: str, cgroups: list[View]) -> li
     if kind == "cgroup":
         return _cgroup(target, options, cgroups)
     source = os.fsencode(mount.get("source") or kind)
-    if kind == "bind":
-        options.flags |= ms.MS_BIND
     if options.flags & ms.MS_BIND and not source.startswith(b"/"):
         source = os.fsencode(bundle) + b"/" + source
     if label and kind in _LABELLED:
-        labels.require_selinux()
+        labels.require_selinux("linux.mountLabel")
         options.data += b'%scontext="%s"' % (b"," if options.data else b"", os.fsencode(label))
     flags = options.flags
     later = kind == "tmpfs" and flags & ms.MS_RDONLY
@@ -188,7 +202,8 @@ def _view(target: bytes, view: View, options: Options) -> Operation:
         own.flags |= ms.MS_BIND | ms.MS_REC
         return Mount(os.fsencode(view.bind), target, b"", own)
     own.data = os.fsencode(view.data)
-    return Mount(b"cgroup", target, os.fsencode(view.fstype), own)
+    name = view.data.partition("name=")[2]
+    return Mount(os.fsencode(name or "cgroup"), target, os.fsencode(view.fstype), own)
 
 
 def _devices(wanted: list[Device], *, bound: bool) -> list[Operation]:
@@ -203,5 +218,6 @@ def _devices(wanted: list[Device], *, bound: bool) -> list[Operation]:
         nodes[path] = Node(path, mode, number, device.get("uid", 0), device.get("gid", 0))
     made: list[Operation] = [BoundNode(node.path) if bound and not node.pipe else node for node in nodes.values()]
     made += [Link(path.encode(), target.encode()) for path, target in LINKS]
+    made.append(Link(b"/dev/core", b"/proc/kcore", conditional=True))
     made.append(Link(b"/dev/ptmx", b"pts/ptmx"))
     return made

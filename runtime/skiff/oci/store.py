@@ -17,7 +17,6 @@ from skiff.errors import Conflict, InvalidInput, NotFound, SkiffError, suppress
 from skiff.linux import processes
 from skiff.oci import clock, status
 from skiff.spec import jsontext
-from skiff.spec.defaults import OCI_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -174,10 +173,10 @@ def replace(path: str, text: str) -> None:
     os.rename(aside, path)
 
 
-def record(identity: str, pid: int, bundle: str, cgroup: str, annotations: dict[str, str]) -> dict[str, Any]:
+def record(identity: str, pid: int, bundle: str, cgroup: str, spec: Spec) -> dict[str, Any]:
     """What state.json holds for a container just created; `started` is init's start time in clock ticks."""
     return {
-        "ociVersion": OCI_VERSION,
+        "ociVersion": spec["ociVersion"],
         "id": identity,
         "status": status.CREATED,
         "pid": pid,
@@ -185,12 +184,12 @@ def record(identity: str, pid: int, bundle: str, cgroup: str, annotations: dict[
         "created": clock.now(),
         "bundle": bundle,
         "cgroup": cgroup,
-        "annotations": annotations,
+        "annotations": spec.get("annotations") or {},
     }
 
 
-def begun(identity: str, bundle: str, cgroup: str) -> dict[str, Any]:
+def begun(identity: str, bundle: str, cgroup: str, spec: Spec) -> dict[str, Any]:
     """What it holds while the container is made: so delete finds the cgroup, and what waits in it, of a create that was killed."""
     own = os.getpid()
-    state = {**record(identity, 0, bundle, cgroup, {}), "status": status.CREATING}
+    state = {**record(identity, 0, bundle, cgroup, spec), "status": status.CREATING}
     return {**state, "creator": own, "creator_started": processes.start_time(own)}

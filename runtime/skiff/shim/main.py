@@ -129,7 +129,7 @@ class _Shim:
         around.mounts, around.stdio, around.dies_with_parent = request.get("mounts") or [], stdio.theirs, True
         made = create(spec, directory, around, Channels.pipes())
         stdio.close_theirs()
-        state = record(self.identity, made.pid, directory, path, spec.get("annotations") or {})
+        state = record(self.identity, made.pid, directory, path, spec)
         shim = os.getpid()
         self._store.save(self.identity, {**state, "shim": shim, "shim_started": processes.start_time(shim)})
         return Container(self.identity, self._exec_root, spec["process"]["args"], made, cgroup, stdio, log, self._store)

@@ -25,6 +25,10 @@ class Checker:
             raise self.wrong(key, "is missing" if value is None else "must be an object")
         return value
 
+    def optional_table(self, key: str, value: Any) -> dict[str, Any]:
+        """An object; an empty one if it is not given."""
+        return self.table(key, {} if value is None else value)
+
     def sequence(self, key: str, value: Any) -> list[Any]:
         """An array."""
         if not isinstance(value, list):
@@ -33,7 +37,7 @@ class Checker:
 
     def rows(self, key: str, value: Any) -> list[dict[str, Any]]:
         """An array of objects; none if it is not given."""
-        return [self.table(f"{key}[{index}]", row) for index, row in enumerate(self.sequence(key, value or []))]
+        return [self.table(f"{key}[{index}]", row) for index, row in enumerate(self.sequence(key, [] if value is None else value))]
 
     def text(self, key: str, value: Any) -> str:
         """A string that the kernel can take."""
@@ -54,6 +58,10 @@ class Checker:
     def strings(self, key: str, value: Any) -> list[str]:
         """An array of strings."""
         return [self.text(f"{key}[{index}]", item) for index, item in enumerate(self.sequence(key, value))]
+
+    def optional_strings(self, key: str, value: Any) -> list[str]:
+        """An array of strings; none if it is not given."""
+        return self.strings(key, [] if value is None else value)
 
     def flag(self, key: str, value: Any) -> bool:
         """True or false."""

@@ -14,13 +14,13 @@ MAX_TIMEOUT = 1 << 31  # seconds
 
 def check(checker: Checker, hooks: Any) -> None:
     """Refuse what is wrong, by its key; stages that the specification does not name are ignored."""
-    table = checker.table("hooks", hooks or {})
+    table = checker.optional_table("hooks", hooks)
     for stage in STAGES:
         for index, hook in enumerate(checker.rows(f"hooks.{stage}", table.get(stage))):
             key = f"hooks.{stage}[{index}]"
             if not checker.text(f"{key}.path", hook.get("path")).startswith("/"):
                 raise checker.wrong(f"{key}.path", "must be an absolute path")
             for name in ("args", "env"):
-                checker.strings(f"{key}.{name}", hook.get(name) or [])
+                checker.optional_strings(f"{key}.{name}", hook.get(name))
             if hook.get("timeout") is not None:
                 checker.number(f"{key}.timeout", hook["timeout"], 1, MAX_TIMEOUT)

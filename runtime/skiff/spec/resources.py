@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 INT64 = 1 << 63
 UINT64 = 1 << 64
 UINT32 = 1 << 32
+SHARES = (2, 262144)
 SIZE_UNITS = ("KB", "MB", "GB", "TB", "PB", "EB")
 THROTTLES = ("throttleReadBpsDevice", "throttleWriteBpsDevice", "throttleReadIOPSDevice", "throttleWriteIOPSDevice")
 
@@ -19,16 +20,16 @@ def check_resources(check: Checker, key: str, resources: dict[str, Any]) -> None
     """Raises for the first field that is wrong; `key` is where the document stands, `linux.resources`."""
     for index, rule in enumerate(check.rows(_join(key, "devices"), resources.get("devices"))):
         _device_rule(check, f"{_join(key, 'devices')}[{index}]", rule)
-    _memory(check, _join(key, "memory"), check.table(_join(key, "memory"), resources.get("memory") or {}))
-    _cpu(check, _join(key, "cpu"), check.table(_join(key, "cpu"), resources.get("cpu") or {}))
+    _memory(check, _join(key, "memory"), check.optional_table(_join(key, "memory"), resources.get("memory")))
+    _cpu(check, _join(key, "cpu"), check.optional_table(_join(key, "cpu"), resources.get("cpu")))
     if resources.get("pids") is not None:
         pids = check.table(_join(key, "pids"), resources["pids"])
         check.number(_join(key, "pids.limit"), pids.get("limit"), -INT64, INT64 - 1)
-    _block_io(check, _join(key, "blockIO"), check.table(_join(key, "blockIO"), resources.get("blockIO") or {}))
+    _block_io(check, _join(key, "blockIO"), check.optional_table(_join(key, "blockIO"), resources.get("blockIO")))
     _hugepages(check, _join(key, "hugepageLimits"), resources.get("hugepageLimits"))
-    _network(check, _join(key, "network"), check.table(_join(key, "network"), resources.get("network") or {}))
-    _rdma(check, _join(key, "rdma"), check.table(_join(key, "rdma"), resources.get("rdma") or {}))
-    _unified(check, _join(key, "unified"), check.table(_join(key, "unified"), resources.get("unified") or {}))
+    _network(check, _join(key, "network"), check.optional_table(_join(key, "network"), resources.get("network")))
+    _rdma(check, _join(key, "rdma"), check.optional_table(_join(key, "rdma"), resources.get("rdma")))
+    _unified(check, _join(key, "unified"), check.optional_table(_join(key, "unified"), resources.get("unified")))
 
 
 def _join(key: str, name: str) -> str:
@@ -57,7 +58,9 @@ def _memory(check: Checker, key: str, memory: dict[str, Any]) -> None:
 
 
 def _cpu(check: Checker, key: str, cpu: dict[str, Any]) -> None:
-    for name in ("shares", "quota", "period", "realtimeRuntime", "realtimePeriod"):
+    if cpu.get("shares") != 0:
+        check.optional_number(f"{key}.shares", cpu.get("shares"), *SHARES)  # the kernel would take the nearest of these instead
+    for name in ("quota", "period", "realtimeRuntime", "realtimePeriod"):
         check.optional_number(f"{key}.{name}", cpu.get(name), -1, INT64 - 1)
     check.optional_number(f"{key}.burst", cpu.get("burst"), 0, INT64 - 1)
     check.optional_number(f"{key}.idle", cpu.get("idle"), 0, 1)

@@ -37,7 +37,7 @@ def _scheduler(checker: Checker, table: dict[str, Any]) -> None:
     checker.optional_number(f"{key}.priority", table.get("priority"), -INT32, INT32 - 1)
     for name in _DEADLINE:
         checker.optional_number(f"{key}.{name}", table.get(name), 0, UINT64 - 1)
-    for index, flag in enumerate(checker.strings(f"{key}.flags", table.get("flags") or [])):
+    for index, flag in enumerate(checker.optional_strings(f"{key}.flags", table.get("flags"))):
         _one_of(checker, f"{key}.flags[{index}]", flag, scheduling.FLAGS)
     if table.get("priority") and policy not in ("SCHED_FIFO", "SCHED_RR"):
         raise checker.wrong(f"{key}.priority", "is for SCHED_FIFO and SCHED_RR")

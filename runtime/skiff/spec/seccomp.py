@@ -43,7 +43,7 @@ def check(checker: Checker, profile: Any) -> None:
         raise checker.wrong(f"{key}.defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action")
     checker.optional_number(f"{key}.defaultErrnoRet", table.get("defaultErrnoRet"), 0, MAX_NUMBER)
     for name, known in (("architectures", ARCHITECTURES), ("flags", seccomp.FLAGS)):
-        for index, word in enumerate(checker.strings(f"{key}.{name}", table.get(name) or [])):
+        for index, word in enumerate(checker.optional_strings(f"{key}.{name}", table.get(name))):
             _word(checker, f"{key}.{name}[{index}]", word, known)
     for name in ("listenerPath", "listenerMetadata"):
         checker.optional_text(f"{key}.{name}", table.get(name))

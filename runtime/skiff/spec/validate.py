@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import resource
+import os
 
 from skiff.errors import Unsupported
+from skiff.linux import rlimits
 from skiff.spec import hooks, scheduling, seccomp
 from skiff.spec.fields import Checker
 from skiff.spec.resources import check_resources
@@ -22,7 +23,7 @@ UNSUPPORTED = {
     "linux": ("intelRdt",),
 }
 _IPC_SYSCTLS = frozenset(
-    ("kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni")
+    f"kernel.{name}" for name in ["msgmax", "msgmnb", "msgmni", "sem", "shm_rmid_forced", "shmall", "shmmax", "shmmni"]
 )
 MAX_ID = (1 << 32) - 2
 INT64 = 1 << 63
@@ -43,7 +44,7 @@ def validate(document: Any, path: str) -> Spec:
     _process(check, spec.get("process"))
     for index, mount in enumerate(check.rows("mounts", spec.get("mounts"))):
         _mount(check, f"mounts[{index}]", mount)
-    _linux(check, check.table("linux", spec.get("linux") or {}))
+    _linux(check, check.optional_table("linux", spec.get("linux")))
     _agreement(check, spec)
     checked: Any = spec
     return checked  # type: ignore[no-any-return]  # that it is a Spec is what has been checked
@@ -77,17 +78,19 @@ def process(check: Checker, table: dict[str, Any]) -> None:
     check.optional_flag("process.terminal", table.get("terminal"))
     if not check.strings("process.args", table.get("args")):
         raise check.wrong("process.args", "must not be empty")
-    check.strings("process.env", table.get("env") or [])
+    for index, entry in enumerate(check.optional_strings("process.env", table.get("env"))):
+        if entry.find("=") < 1:
+            raise check.wrong(f"process.env[{index}]", "must be NAME=value")
     if not check.text("process.cwd", table.get("cwd")).startswith("/"):
         raise check.wrong("process.cwd", "must be an absolute path")
     check.optional_flag("process.noNewPrivileges", table.get("noNewPrivileges"))
     check.optional_number("process.oomScoreAdj", table.get("oomScoreAdj"), -1000, 1000)
     for name in ("apparmorProfile", "selinuxLabel"):
         check.optional_text(f"process.{name}", table.get(name))
-    _user(check, check.table("process.user", table.get("user") or {}))
-    sets = check.table("process.capabilities", table.get("capabilities") or {})
+    _user(check, check.optional_table("process.user", table.get("user")))
+    sets = check.optional_table("process.capabilities", table.get("capabilities"))
     for name in ("bounding", "effective", "inheritable", "permitted", "ambient"):
-        check.strings(f"process.capabilities.{name}", sets.get(name) or [])
+        check.optional_strings(f"process.capabilities.{name}", sets.get(name))
     _rlimits(check, table.get("rlimits"))
     scheduling.check(check, table)
     if table.get("consoleSize") is not None:
@@ -97,18 +100,18 @@ def process(check: Checker, table: dict[str, Any]) -> None:
 
 
 def _annotations(check: Checker, annotations: Any) -> None:
-    for name, value in check.table("annotations", annotations or {}).items():
+    for name, value in check.optional_table("annotations", annotations).items():
         if not name:
             raise check.wrong("annotations", "must not have an empty key")
         check.text(f"annotations.{name}", value)
 
 
-def _rlimits(check: Checker, rlimits: Any) -> None:
+def _rlimits(check: Checker, rows: Any) -> None:
     seen = set()
-    for index, limit in enumerate(check.rows("process.rlimits", rlimits)):
+    for index, limit in enumerate(check.rows("process.rlimits", rows)):
         key = f"process.rlimits[{index}]"
         name = check.text(f"{key}.type", limit.get("type"))
-        if not name.startswith("RLIMIT_") or not hasattr(resource, name):
+        if name not in rlimits.NUMBERS:
             raise check.wrong(f"{key}.type", f"unknown limit {name!r}")
         if name in seen:
             raise check.wrong(f"{key}.type", f"{name} is given twice")
@@ -122,23 +125,29 @@ def _user(check: Checker, user: dict[str, Any]) -> None:
         check.optional_number(f"process.user.{name}", user.get(name), 0, MAX_ID)
     check.optional_number("process.user.umask", user.get("umask"), 0, 0o777)
     check.optional_text("process.user.username", user.get("username"))
-    for gid in check.sequence("process.user.additionalGids", user.get("additionalGids") or []):
+    groups = user.get("additionalGids")
+    for gid in check.sequence("process.user.additionalGids", [] if groups is None else groups):
         check.number("process.user.additionalGids", gid, 0, MAX_ID)
 
 
 def _mount(check: Checker, key: str, mount: dict[str, Any]) -> None:
     destination = check.text(f"{key}.destination", mount.get("destination"))
-    if not destination.startswith("/"):
-        raise check.wrong(f"{key}.destination", "must be an absolute path")
+    if not destination:
+        raise check.wrong(f"{key}.destination", "must not be empty")
+    if not os.path.normpath(destination).strip("/"):
+        raise check.wrong(f"{key}.destination", "must not be the root itself")
     for name in ("type", "source"):
         check.optional_text(f"{key}.{name}", mount.get(name))
-    options = check.strings(f"{key}.options", mount.get("options") or [])
+    options = check.optional_strings(f"{key}.options", mount.get("options"))
     for name in ("uidMappings", "gidMappings"):
         mappings(check, f"{key}.{name}", mount.get(name))
     mapped = bool(mount.get("uidMappings")) or "idmap" in options or "ridmap" in options
     if bool(mount.get("uidMappings")) != bool(mount.get("gidMappings")):
         raise check.wrong(key, "must have both uidMappings and gidMappings, or neither")
-    if mapped and mount.get("type") != "bind" and "bind" not in options and "rbind" not in options:
+    bound = "bind" in options or "rbind" in options
+    if mount.get("type") == "bind" and not bound:
+        raise check.wrong(f"{key}.options", "must have bind or rbind: the type alone makes no bind mount")
+    if mapped and not bound:
         raise check.wrong(f"{key}.options", "only a bind mount can be idmapped")
     if "tmpcopyup" in options and mount.get("type") != "tmpfs":
         raise check.wrong(f"{key}.options", "tmpcopyup is for a tmpfs")
@@ -158,7 +167,7 @@ def _linux(check: Checker, linux: dict[str, Any]) -> None:
             "linux.rootfsPropagation", "must be shared, slave, private or unbindable, or one of them with r before it"
         )
     for name in ("maskedPaths", "readonlyPaths"):
-        check.strings(f"linux.{name}", linux.get(name) or [])
+        check.optional_strings(f"linux.{name}", linux.get(name))
     for name in ("cgroupsPath", "mountLabel"):
         check.optional_text(f"linux.{name}", linux.get(name))
     for index, device in enumerate(check.rows("linux.devices", linux.get("devices"))):
@@ -167,7 +176,7 @@ def _linux(check: Checker, linux: dict[str, Any]) -> None:
         scheduling.check_personality(check, linux["personality"])
     if linux.get("seccomp") is not None:
         seccomp.check(check, linux["seccomp"])
-    check_resources(check, "linux.resources", check.table("linux.resources", linux.get("resources") or {}))
+    check_resources(check, "linux.resources", check.optional_table("linux.resources", linux.get("resources")))
 
 
 def _namespaces(check: Checker, linux: dict[str, Any]) -> None:
@@ -188,7 +197,7 @@ def _namespaces(check: Checker, linux: dict[str, Any]) -> None:
             raise check.wrong(f"linux.{name}", "needs a user namespace")
         if "user" in seen and not seen["user"] and not any(row["containerID"] == 0 for row in linux.get(name) or ()):
             raise check.wrong(f"linux.{name}", "must map the container's id 0: a user namespace needs a root")
-    for clock, offset in check.table("linux.timeOffsets", linux.get("timeOffsets") or {}).items():
+    for clock, offset in check.optional_table("linux.timeOffsets", linux.get("timeOffsets")).items():
         if clock not in ("monotonic", "boottime"):
             raise check.wrong(f"linux.timeOffsets.{clock}", "must be monotonic or boottime")
         if seen.get("time", "/") != "":
@@ -222,7 +231,7 @@ def _agreement(check: Checker, spec: dict[str, Any]) -> None:
         ):
             if value:
                 raise check.wrong(key, "needs a mount namespace: without one the host's own mounts would change")
-    for name, value in check.table("linux.sysctl", linux.get("sysctl") or {}).items():
+    for name, value in check.optional_table("linux.sysctl", linux.get("sysctl")).items():
         check.text(f"linux.sysctl.{name}", value)
         _sysctl(check, name.replace("/", "."), name, namespaces)
 

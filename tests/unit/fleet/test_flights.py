@@ -14,8 +14,6 @@ from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from fleet.errors import UnreachableError
 from fleet.inventory.model import Host
-from fleet.run.connector import Connector
-from fleet.secrets.resolver import Resolver
 from fleet.transport import END, OUT
 from fleet.transport.access import Access
 from fleet.transport.dial import Unanswered, ahead
@@ -254,15 +252,6 @@ def test_a_configuration_that_leads_elsewhere_is_read_first(
         assert ahead(*servers[0].address, 5, lambda: False) is None
     finally:
         module.detoured.cache_clear()
-
-
-def test_a_host_whose_own_options_may_lead_elsewhere_is_not_dialled_first(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        host = Host("h", "127.0.0.1", port=listener.getsockname()[1], ssh_options=("proxyjump gate.invalid",))
-        Connector(Login(), Resolver())(host, Stop()).close()
-        listener.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            listener.accept()
 
 
 def test_nobody_there_is_told_when_it_is_asked_for() -> None:

@@ -43,7 +43,7 @@ def test_version_1_has_a_directory_for_each_hierarchy() -> None:
         'mount "cgroup" to rootfs at "/sys/fs/cgroup/cpu,cpuacct"',
         "symlink /sys/fs/cgroup/cpu",
         "symlink /sys/fs/cgroup/cpuacct",
-        'mount "cgroup" to rootfs at "/sys/fs/cgroup/systemd"',
+        'mount "systemd" to rootfs at "/sys/fs/cgroup/systemd"',
         "remount /sys/fs/cgroup",
     ]
 

@@ -92,7 +92,7 @@ def test_a_hook_gets_its_state_whole_and_signals_as_they_were(tmp_path: os.PathL
     try:
         state = b"x" * (1 << 20)
         script = "wc -c; grep SigIgn /proc/self/status"
-        [hook] = hooks.plan([{"path": "/bin/sh", "args": ["sh", "-c", script]}], inherited=True)
+        [hook] = hooks.plan([{"path": "/bin/sh", "args": ["sh", "-c", script]}], {b"PATH": b"/usr/bin:/bin"})
         assert hooks.run(hook, state, output) == 0
         assert os.pread(output, 4096, 0).split() == [b"1048576", b"SigIgn:", b"0000000000000000"]
     finally:
@@ -101,7 +101,7 @@ def test_a_hook_gets_its_state_whole_and_signals_as_they_were(tmp_path: os.PathL
 
 def test_the_environment_of_a_hook() -> None:
     rows: Any = [{"path": "/x"}, {"path": "/x", "env": ["A=b=c"]}, {"path": "/x", "env": []}]
-    outside, given, none = hooks.plan(rows, inherited=True)
-    assert outside.env == dict(os.environb)
+    outside, given, none = hooks.plan_outer(rows)
+    assert outside.env[b"PATH"] == os.environb[b"PATH"]
     assert (given.env, none.env, given.args) == ({b"A": b"b=c"}, {}, [b"/x"])
-    assert hooks.plan(rows, inherited=False)[0].env == {}
+    assert hooks.plan(rows, {b"C": b"d"})[0].env == {b"C": b"d"}

@@ -88,7 +88,11 @@ def test_each_default_is_a_document_of_its_own() -> None:
         ),
         ("process.rlimits", [{"type": "RLIMIT_X", "soft": 1, "hard": 1}], "process.rlimits[0].type: unknown limit 'RLIMIT_X'"),
         ("process.rlimits", [{"type": "RLIMIT_CORE", "soft": 1}], "process.rlimits[0].hard: is missing"),
-        ("mounts.0.destination", "proc", "mounts[0].destination: must be an absolute path"),
+        ("mounts.0.destination", "", "mounts[0].destination: must not be empty"),
+        ("mounts.0.destination", "/proc/..", "mounts[0].destination: must not be the root itself"),
+        ("annotations", [], "annotations: must be an object"),
+        ("linux.namespaces", {}, "linux.namespaces: must be an array"),
+        ("linux.resources.cpu", {"shares": 1}, "linux.resources.cpu.shares: must be between 2 and 262144"),
         ("mounts.0.options", "ro", "mounts[0].options: must be an array"),
         (
             "linux.namespaces",

@@ -69,7 +69,7 @@ def make(containers: store.Store, identity: str, spec: Spec, directory: str, fla
         with containers.lock(identity):
             # Before it is on record, for whoever deletes the record kills what is in the group.
             cgroup.require_vacant()
-            containers.save(identity, store.begun(identity, directory, path))
+            containers.save(identity, store.begun(identity, directory, path, spec))
             around = Surroundings(identity, containers.root, cgroup)
             around.preserved, around.console = preserved, terminal
             around.no_pivot, around.keyring = "no-pivot" in flags, "no-new-keyring" not in flags
@@ -86,14 +86,17 @@ def make(containers: store.Store, identity: str, spec: Spec, directory: str, fla
                 cgroup.delete()
                 raise
     except BaseException:
+        from skiff.cli.oci.delete import poststop
+
         containers.remove(identity)
+        poststop(spec, store.record(identity, 0, directory, path, spec))
         raise
     LOG.debug(f"created {identity}: process {made.pid}, cgroup {path or 'none'}")
     return made.pid
 
 
 def _record(containers: store.Store, identity: str, spec: Spec, directory: str, path: str, made: Created) -> None:
-    state = store.record(identity, made.pid, directory, path, spec.get("annotations") or {})
+    state = store.record(identity, made.pid, directory, path, spec)
     rootfs = os.path.join(directory, spec["root"]["path"])
     containers.save_spec(identity, spec)
     containers.save(identity, {**state, "rootfs": rootfs, "program": spec["process"]["args"][0]})

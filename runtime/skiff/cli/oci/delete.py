@@ -55,7 +55,7 @@ def delete(containers: Store, identity: str, force: bool) -> None:
         _await_end(state["pid"], state["started"])
         cgroup.delete()
         containers.remove(identity)
-    _poststop(spec, state)
+    poststop(spec, state)
 
 
 def _load(containers: Store, identity: str) -> dict[str, Any]:
@@ -67,16 +67,16 @@ def _load(containers: Store, identity: str) -> dict[str, Any]:
         raise
 
 
-def _poststop(spec: Spec, state: dict[str, Any]) -> None:
+def poststop(spec: Spec, state: dict[str, Any]) -> None:
     """A container that is gone cannot be kept back by its hooks: each that fails is told, and the next one runs."""
     told = jsontext.dumps(specified({**state, "status": status.STOPPED})).encode()
-    for hook in hooks.plan((spec.get("hooks") or {}).get("poststop"), inherited=True):
-        _run(hook, told)
+    for hook in hooks.plan_outer((spec.get("hooks") or {}).get("poststop")):
+        _run(hook, told, state["bundle"])
 
 
-def _run(hook: PlannedHook, told: bytes) -> None:
+def _run(hook: PlannedHook, told: bytes, bundle: str) -> None:
     try:
-        hooks.run_all("poststop", [hook], told)
+        hooks.run_all("poststop", [hook], told, bundle)
     except SkiffError as error:
         LOG.warning(str(error))
 

@@ -43,6 +43,6 @@ def start(containers: Store, identity: str) -> None:
 
 def _poststart(containers: Store, identity: str, state: dict[str, Any]) -> None:
     """Without the lock, for a hook may well ask about its container."""
-    planned = hooks.plan((containers.load_spec(identity).get("hooks") or {}).get("poststart"), inherited=True)
+    planned = hooks.plan_outer((containers.load_spec(identity).get("hooks") or {}).get("poststart"))
     if planned:
-        hooks.run_all("poststart", planned, jsontext.dumps(specified(state)).encode())
+        hooks.run_all("poststart", planned, jsontext.dumps(specified(state)).encode(), state["bundle"])
