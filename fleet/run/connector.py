@@ -46,9 +46,8 @@ class Connector:
         if host.connection == "local":
             return LocalTransport()
         login = self._own(host, fetch or self._fetch)
-        # SSH takes half of the start-up time: a run that only touches this machine does without, the others dial first,
-        # but for hosts whose own options may lead elsewhere.
-        dialled = None if host.ssh_options else dial.ahead(host.address, host.port, self._login.connect_timeout, stop.is_set)
+        # SSH takes half of the start-up time: a run that only touches this machine does without, the others dial first.
+        dialled = dial.ahead(host.address, host.port, self._login.connect_timeout, stop.is_set)
         from fleet.transport.access import Access
         from fleet.transport.ssh import SshTransport
 
