@@ -1,23 +1,72 @@
-"""A static `true`, from create to delete, beside runc in the same run. Prints figures; asserts only that both did the work."""
+"""Containers of a static program beside runc's and crun's, with Docker's default profile and capabilities on all sides.
+
+Prints figures; asserts only that all did the work. Sides take turns, and a ratio is taken within a turn.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, List
 
 import pytest
 
 from skiff.cgroup import files
-from tests.bench.pairs import compare
-from tests.root.box import Box
+from skiff.spec.seccomp_profile import default_profile
+from tests.bench.pairs import compare, timed
+from tests.root.box import Box, Container
 
-ROOT = Path(__file__).resolve().parents[2]
+SKIFF_OCI = str(Path(__file__).resolve().parents[2] / "runtime/bin/skiff-oci")
 BUSYBOX = Path("/bin/busybox")
+PEERS = ("runc", "crun")
+ALIVE = 200
+
+
+class Runtime:
+    """One command line on a root and a bundle of its own; the bundle's root is the box's own files."""
+
+    def __init__(self, box: Box, program: str, *arguments: str) -> None:
+        self.name = Path(program).name
+        self._command = [program, "--root", str(box.path / f"root-{self.name}")]
+        self._bundle = box.path / f"bundle-{self.name}"
+        self._bundle.mkdir()
+        spec = dockers(box, *arguments)
+        spec["ociVersion"] = "1.0.2"  # crun 1.8 refuses later ones
+        spec["root"] = {"path": str(box.rootfs), "readonly": True}
+        spec["linux"]["cgroupsPath"] = f"{box.prefix}/{self.name}"
+        (self._bundle / "config.json").write_text(json.dumps(spec))
+
+    def __call__(self, command: str, *arguments: str) -> None:
+        """Without output, and CalledProcessError where it fails."""
+        environment = {**os.environ, "SKIFF_PYTHON": sys.executable}
+        argv = [*self._command, command, *arguments]
+        subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment)
+
+    def run(self) -> None:
+        """From nothing to nothing."""
+        self("run", "--bundle", str(self._bundle), "bench")
+
+    def start(self) -> None:
+        self("run", "--detach", "--bundle", str(self._bundle), "bench")
+
+    def exec(self) -> None:
+        self("exec", "bench", "/bin/true")
+
+    def delete(self) -> None:
+        self("delete", "--force", "bench")
+
+
+def dockers(box: Box, *arguments: str) -> Dict[str, Any]:
+    """What skiffd writes for a container without options, as far as it costs time."""
+    spec: Dict[str, Any] = box.spec(*arguments)
+    spec["process"]["terminal"] = False
+    spec["linux"]["seccomp"] = default_profile(spec["process"]["capabilities"]["bounding"])
+    return spec
 
 
 @pytest.fixture
@@ -29,49 +78,79 @@ def box(tmp_path: Path) -> Iterator[Box]:
         files.remove(str(hierarchy))
 
 
-def bundle(box: Box, name: str) -> Path:
-    """A bundle on a plain directory, which runc can run as well: its root is the box's own files."""
-    spec: Dict[str, Any] = box.spec("/bin/true")
-    spec["root"] = {"path": str(box.rootfs), "readonly": True}
-    spec["linux"]["cgroupsPath"] = f"/skiff-bench/{name}"
-    spec["process"]["terminal"] = False
-    directory = box.path / name
-    directory.mkdir()
-    (directory / "config.json").write_text(json.dumps(spec))
-    return directory
+def peers(box: Box, *arguments: str) -> List[Runtime]:
+    """Those that are here and run here: crun refuses the hybrid layout of control groups."""
+    found = []
+    for name in PEERS:
+        program = shutil.which(name)
+        if program is None:
+            continue
+        runtime = Runtime(box, program, *arguments)
+        try:
+            runtime.start()
+            runtime.delete()
+        except subprocess.CalledProcessError:
+            sys.stdout.write(f"{name} does not run here, and is left out\n")
+        else:
+            found.append(runtime)
+    if not found:
+        pytest.skip("no peer runs here: install runc")
+    return found
 
 
-def runc(box: Box, directory: Path) -> None:
-    argv = ["runc", "--root", str(box.path / "runc"), "run", "--bundle", str(directory), "bench-runc"]
-    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
-
-
-@pytest.mark.skipif(shutil.which("runc") is None, reason="runc is not here: install runc")
-def test_create_to_delete_beside_runc(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
-    peer = bundle(box, "peer")
-    skiff_oci = [
-        str(ROOT / "runtime/bin/skiff-oci"),
-        "--root",
-        str(box.path / "oci"),
-        "run",
-        "--bundle",
-        str(bundle(box, "own")),
-        "bench",
-    ]
-
-    environment = {**os.environ, "SKIFF_PYTHON": sys.executable}
+def test_a_program_that_ends_at_once(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    own = Runtime(box, SKIFF_OCI, "/bin/true")
 
     def warm() -> None:
-        container = box.create(box.spec("/bin/true"))
+        container = box.create(dockers(box, "/bin/true"))
         assert container.run()["code"] == 0
         container.ask("delete")
 
-    def command() -> None:
-        subprocess.run(skiff_oci, check=True, stdin=subprocess.DEVNULL, env=environment)
-
-    def theirs() -> None:
-        runc(box, peer)
-
-    lines = [compare("warm launcher, create to delete, overlay", warm, theirs), compare("skiff-oci run", command, theirs)]
     with capsys.disabled():
-        sys.stdout.write("\n" + "\n".join(lines) + "\n")
+        sys.stdout.write("\n")
+        for peer in peers(box, "/bin/true"):
+            sys.stdout.write(compare(f"skiff-oci run, {peer.name} run", own.run, peer.run) + "\n")
+            sys.stdout.write(compare(f"launcher's create, start, delete, {peer.name} run", warm, peer.run) + "\n")
+
+
+def test_a_program_in_a_container_that_runs(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    own = Runtime(box, SKIFF_OCI, "/bin/sleep", "1000")
+    with capsys.disabled():
+        sys.stdout.write("\n")
+        for peer in peers(box, "/bin/sleep", "1000"):
+            for runtime in (own, peer):
+                runtime.start()
+            try:
+                sys.stdout.write(compare(f"skiff-oci exec, {peer.name} exec", own.exec, peer.exec) + "\n")
+            finally:
+                for runtime in (own, peer):
+                    runtime.delete()
+
+
+def test_many_containers_alive(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    """The median of ten starts at either end; memory as the kernel shares it out among those who hold it."""
+    containers: List[Container] = []
+
+    def start() -> None:
+        container = box.create(dockers(box, "/bin/sleep", "1000"), f"c{len(containers)}")
+        container.ask("start")
+        containers.append(container)
+
+    start()  # compiles the filter
+    times = [timed(start) for _ in range(ALIVE - 1)]
+    first, last = statistics.median(times[:10]), statistics.median(times[-10:])
+    processes = [*(container.shim_pid for container in containers), parent(containers[0].shim_pid)]
+    size = sum(proportional(pid) for pid in processes) / ALIVE / 1024
+    with capsys.disabled():
+        sys.stdout.write(f"\n{ALIVE} alive: first starts {first:.1f} ms, last {last:.1f} ms, ratio {last / first:.2f}\n")
+        sys.stdout.write(f"launcher and shims: {size:.2f} MB of proportional set size for each container\n")
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def proportional(pid: int) -> int:
+    """In kB."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))

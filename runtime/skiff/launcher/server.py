@@ -11,7 +11,7 @@ from skiff.launcher import LAUNCHER_FD, MAX_MESSAGE
 from skiff.linux import prctl
 from skiff.oci.store import check_id
 from skiff.shim import main as shim
-from skiff.shim import remains
+from skiff.shim import maker, remains
 from skiff.shim.loop import READ, Loop
 from skiff.spec import jsontext
 
@@ -89,7 +89,7 @@ class Launcher:
                 )
             self._create(sequence, message)
         except (SkiffError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            self._reply(sequence, shim.refusal(error))
+            self._reply(sequence, maker.refusal(error))
 
     def _create(self, sequence: object, message: dict[str, Any]) -> None:
         identity = check_id(str(message.get("id")))
@@ -122,7 +122,7 @@ class Launcher:
         try:
             reply = jsontext.loads(pending.data)
         except ValueError:
-            reply = shim.refusal(SkiffError("the shim died while it created the container"))
+            reply = maker.refusal(SkiffError("the shim died while it created the container"))
         self._reply(pending.sequence, reply)
 
     def _reply(self, sequence: object, message: dict[str, Any]) -> None:

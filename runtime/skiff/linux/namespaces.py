@@ -64,7 +64,7 @@ def fork_sibling() -> int:
     return check(HOLDING.syscall(_CLONE, flags, nothing, nothing, nothing, nothing), "clone")
 
 
-def fork_into(cgroup: int) -> int:
+def fork_into(cgroup: int, flags: int = 0) -> int:
     """fork(2), but the child is born in a cgroup of version 2, an open directory; 0 in the child. For a process with one thread."""
-    arguments = _CLONE_ARGS.pack(CLONE_INTO_CGROUP, 0, 0, 0, _SIGCHLD, 0, 0, 0, 0, 0, cgroup)
+    arguments = _CLONE_ARGS.pack(CLONE_INTO_CGROUP | flags, 0, 0, 0, _SIGCHLD, 0, 0, 0, 0, 0, cgroup)
     return check(HOLDING.syscall(_CLONE3, arguments, ctypes.c_size_t(_CLONE_ARGS.size)), "clone3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from skiff.errors import SyscallError
+from skiff.errors import SyscallError, suppress
 from skiff.linux import namespaces as ns
 from skiff.linux import signals
 from skiff.oci import failure, listener
@@ -60,17 +60,18 @@ def fork(plan: EntrantPlan, entrant: Callable[[], Steps]) -> int:
 
 def _fork(plan: EntrantPlan) -> int:
     """Born in its group of version 2, where the kernel can: to move there later takes it some 20 ms, a grace period of RCU."""
+    plain = ns.fork_sibling if plan.sibling else os.fork
     entrance = next((path for path in plan.cgroups if path.endswith("/cgroup.procs")), None)
     if entrance is None or plan.process.affinity[0]:
-        return os.fork()
+        return plain()
     try:
         group = os.open(os.path.dirname(entrance), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        return os.fork()  # the child finds the same, and reports it
+        return plain()  # the child finds the same, and reports it
     try:
-        pid = ns.fork_into(group)
+        pid = ns.fork_into(group, ns.CLONE_PARENT if plan.sibling else 0)
     except SyscallError:
-        return os.fork()  # before Linux 5.7, or the child finds the reason
+        return plain()  # before Linux 5.7, or the child finds the reason
     finally:
         os.close(group)
     if pid == 0:
@@ -114,7 +115,8 @@ class Attendance:
             self.plan.namespaces.mappings.write(self.pid)
         elif request == failure.CHILD:
             before, self.pid = self.pid, number
-            os.waitpid(before, 0)
+            with suppress(ChildProcessError):  # a sibling's end is the parent's to see
+                os.waitpid(before, 0)
         elif request == failure.HOOKS and self.run_hooks is not None:
             self.run_hooks(self.pid)
         elif request == failure.LISTENER and self.listener is not None:

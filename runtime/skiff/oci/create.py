@@ -37,19 +37,21 @@ class Created:
 class Surroundings:
     """What is around a container and not in its bundle.
 
-    `mounts` make its root; `dies_with_parent`: whether init is killed when the process that made it ends; `console` is a connected
-    socket for the terminal, -1 for none; `preserved` descriptors from 3 on pass exec; `store` keeps compiled filters.
+    `mounts` make its root; `dies_with_parent`: whether init is killed when its parent ends, which is ours if it is to be our
+    `sibling`; `console` is a connected socket for the terminal, -1 for none; `preserved` descriptors from 3 on pass exec; `store`
+    keeps compiled filters.
     """
 
     __slots__ = (
-        "cgroup", "console", "dies_with_parent", "identity", "keyring", "mounts", "no_pivot", "preserved", "stdio", "store",
+        "cgroup", "console", "dies_with_parent", "identity", "keyring", "mounts", "no_pivot", "preserved", "sibling", "stdio",
+        "store",
     )  # fmt: skip
 
     def __init__(self, identity: str, store: str, cgroup: CgroupManager) -> None:
         self.identity, self.store, self.cgroup = identity, store, cgroup
         self.mounts: list[Mount] = []
         self.stdio = (0, 1, 2)
-        self.dies_with_parent = False
+        self.dies_with_parent = self.sibling = False
         self.console = -1
         self.preserved = 0
         self.no_pivot = False
@@ -122,7 +124,7 @@ def _plan(spec: Spec, bundle: str, around: Surroundings) -> InitPlan:
         planned.close()
         raise
     plan.stdio, plan.dies_with_parent, plan.console = around.stdio, around.dies_with_parent, around.console
-    plan.preserved = around.preserved
+    plan.preserved, plan.sibling = around.preserved, around.sibling
     plan.hostname, plan.domainname = os.fsencode(spec.get("hostname") or ""), os.fsencode(spec.get("domainname") or "")
     _plan_hooks(spec, plan, hook_state(spec, around.identity, bundle))
     return plan

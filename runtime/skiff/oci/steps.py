@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 class EntrantPlan:
     """All that the process needs, made before the fork.
 
-    `cgroups` are the files to which it writes 0; `preserved` descriptors from 3 on pass exec; `console` is a connected socket.
+    `cgroups` are the files to which it writes 0; `preserved` descriptors from 3 on pass exec; `console` is a connected
+    socket; a `sibling` is a child not of who makes it, but of that one's parent.
     """
 
-    __slots__ = ("cgroups", "console", "dies_with_parent", "namespaces", "preserved", "process", "stdio")
+    __slots__ = ("cgroups", "console", "dies_with_parent", "namespaces", "preserved", "process", "sibling", "stdio")
 
     def __init__(self, namespaces: NamespacePlan, process: ProcessPlan, cgroups: list[str]) -> None:
         self.namespaces, self.process, self.cgroups = namespaces, process, cgroups
         self.stdio = (0, 1, 2)
-        self.dies_with_parent = False
+        self.dies_with_parent = self.sibling = False
         self.preserved = 0
         self.console = -1
 

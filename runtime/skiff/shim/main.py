@@ -1,4 +1,8 @@
-"""The shim's process, forked by the launcher: creates the container, says how that went, then keeps it until deleted."""
+"""The shim's process, forked by the launcher: has the container made, says how that went, then keeps it until deleted.
+
+A further process, the maker, makes it and ends: what it writes to of the memory that all share with the launcher is not the shim's
+for as long as the container lives.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,10 @@ from skiff.errors import InvalidInput, SkiffError, Unsupported, suppress
 from skiff.linux import prctl, processes
 from skiff.oci import bundle
 from skiff.oci.attendance import Channels
-from skiff.oci.create import Surroundings, create
+from skiff.oci.create import Created, Surroundings, create
 from skiff.oci.store import Store, check_id, record
 from skiff.shim import exit as ending
-from skiff.shim import jsonfile, remains
+from skiff.shim import jsonfile, maker, remains
 from skiff.shim.loop import READ, Loop
 from skiff.shim.stdio import Stdio
 from skiff.shim.supervisor import Container, Supervisor
@@ -28,7 +32,6 @@ else:
     import _signal as signal  # what signal wraps; the wrapper would load enum
 
 BACKLOG = 64
-MAX_WORDS = 4096  # an error that quotes a request must still fit a message
 
 
 def run(request: dict[str, Any], exec_root: str, reply: int) -> NoReturn:
@@ -40,7 +43,7 @@ def run(request: dict[str, Any], exec_root: str, reply: int) -> NoReturn:
             shim = _Shim(request, exec_root)
             container = shim.create()
         except (SkiffError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            _answer(reply, refusal(error))
+            _answer(reply, maker.refusal(error))
         else:
             try:
                 _answer(reply, {"ok": True, "pid": container.created.pid, "shim": os.getpid()})
@@ -78,12 +81,6 @@ def _answer(reply: int, message: dict[str, Any]) -> None:
     os.close(reply)
 
 
-def refusal(error: Exception) -> dict[str, Any]:
-    """An error as the protocol tells it."""
-    number, step = getattr(error, "errno", None) or 0, getattr(error, "step", "create")
-    return {"ok": False, "error": {"step": step, "errno": number, "message": str(error)[:MAX_WORDS]}}
-
-
 class _Shim:
     """The parts that a create request makes."""
 
@@ -95,13 +92,7 @@ class _Shim:
 
     def create(self) -> Container:
         """All of it, or an error and nothing."""
-        request = self._request
-        directory = os.path.abspath(str(request["bundle"]))
-        spec = bundle.load(directory)
-        for stage in ("poststart", "poststop"):
-            if (spec.get("hooks") or {}).get(stage):
-                raise Unsupported(f"hooks.{stage}: skiffd runs none: take it out of {directory}/config.json")
-        wanted = request.get("cgroup") or {}
+        wanted = self._request.get("cgroup") or {}
         if wanted.get("driver", "cgroupfs") != "cgroupfs":
             raise InvalidInput(f"cgroup driver {wanted['driver']!r}: only cgroupfs is supported by this version")
         path = wanted.get("path") or f"/skiff.slice/{self.identity}"
@@ -109,7 +100,7 @@ class _Shim:
         ending.forget(self._exec_root, self.identity)
         self._store.add(self.identity)
         try:
-            return self._make(spec, directory, path)
+            return self._prepare(path)
         except BaseException:
             self._undo()
             raise
@@ -119,20 +110,32 @@ class _Shim:
             os.unlink(f"{self._exec_root}/shims/{self.identity}.sock")
         self._store.remove(self.identity)
 
-    def _make(self, spec: Any, directory: str, path: str) -> Container:
-        request = self._request
-        log = jsonfile.from_request(request.get("log") or {})
-        stdio = Stdio(bool(request.get("stdin")))
-        cgroup = open_manager(path)
+    def _prepare(self, path: str) -> Container:
+        log = jsonfile.from_request(self._request.get("log") or {})
+        stdio = Stdio(bool(self._request.get("stdin")))
         self._listener = self._listen()
-        around = Surroundings(self.identity, self._store.root, cgroup)
-        around.mounts, around.stdio, around.dies_with_parent = request.get("mounts") or [], stdio.theirs, True
-        made = create(spec, directory, around, Channels.pipes())
+        channels = Channels.pipes()
+        made = maker.run(lambda: self._make(path, stdio, channels))
         stdio.close_theirs()
+        os.close(channels.inner)
+        os.close(channels.write)
+        created = Created(made["pid"], channels.read, channels.outer)
+        return Container(self.identity, self._exec_root, made["args"], created, open_manager(path), stdio, log, self._store)
+
+    def _make(self, path: str, stdio: Stdio, channels: Channels) -> dict[str, Any]:
+        directory = os.path.abspath(str(self._request["bundle"]))
+        spec = bundle.load(directory)
+        for stage in ("poststart", "poststop"):
+            if (spec.get("hooks") or {}).get(stage):
+                raise Unsupported(f"hooks.{stage}: skiffd runs none: take it out of {directory}/config.json")
+        around = Surroundings(self.identity, self._store.root, open_manager(path))
+        around.mounts, around.stdio = self._request.get("mounts") or [], stdio.theirs
+        around.dies_with_parent = around.sibling = True
+        made = create(spec, directory, around, channels)
         state = record(self.identity, made.pid, directory, path, spec)
-        shim = os.getpid()
+        shim = os.getppid()
         self._store.save(self.identity, {**state, "shim": shim, "shim_started": processes.start_time(shim)})
-        return Container(self.identity, self._exec_root, spec["process"]["args"], made, cgroup, stdio, log, self._store)
+        return {"pid": made.pid, "args": spec["process"]["args"]}
 
     def _listen(self) -> _socket.socket:
         directory = f"{self._exec_root}/shims"
