@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 PATIENCE = 300.0
 STEP = 2.0
-LOCKED = re.compile(r"already locked by|Existing lock|currently holding the \w+ lock|transaction lock|\.rpm\.lock")
-APPLICATION = re.compile(r"PID (\d+) is: (\S+)")
+LOCKED = r"already locked by|Existing lock|currently holding the \w+ lock|transaction lock|\.rpm\.lock"
+APPLICATION = r"PID (\d+) is: (\S+)"
 HOLDERS = {"dnf", "dnf-3", "dnf4", "dnf5", "yum", "rpm", "packagekitd", "dnf-automatic", "yum-cron"}
-UNKNOWN = re.compile(r"(?:No match for argument|Unable to find a match|No package) ?:? *(.+?)(?: available\.?)?$", re.MULTILINE)
-ROW = re.compile(r"^ (\S+)\s+(?:x86_64(?:_v\d)?|aarch64|noarch|i[3-6]86)\s+(\S+)\s+\S+\s+[\d.]+ \S+\s*$", re.MULTILINE)
-RESOLVED = re.compile(r"Operation aborted|Nothing to do|Exiting on user command|Transaction Summary")
+UNKNOWN = r"(?m)(?:No match for argument|Unable to find a match|No package) ?:? *(.+?)(?: available\.?)?$"
+ROW = r"(?m)^ (\S+)\s+(?:x86_64(?:_v\d)?|aarch64|noarch|i[3-6]86)\s+(\S+)\s+\S+\s+[\d.]+ \S+\s*$"
+RESOLVED = r"Operation aborted|Nothing to do|Exiting on user command|Transaction Summary"
 
 
 def command(facts: "Dict[str, Any]") -> str:
@@ -51,7 +51,7 @@ def foreseen(tool: str, verb: str, names: "Sequence[str]", options: "Sequence[st
         with traceless.dry_run(tool, cached=True) as (own, environment):
             done = _patiently([tool, "--assumeno", *own, verb, *names], None, environment)
         said = done.stdout + done.stderr
-        if RESOLVED.search(said) and not UNKNOWN.search(said):
+        if re.search(RESOLVED, said) and not re.search(UNKNOWN, said):
             return _touched(said, names)
     with traceless.dry_run(tool, cached=False) as (own, environment):
         done = _patiently([tool, "--assumeno", *own, *options, verb, *names], None, environment)
@@ -77,13 +77,13 @@ def ask(
 def _resolved(done: process.Finished, tool: str, verb: str, names: "Sequence[str]") -> "Dict[str, str]":
     _refuse_unknown(done)
     said = done.stdout + done.stderr
-    if done.status != 0 and not RESOLVED.search(said):
+    if done.status != 0 and not re.search(RESOLVED, said):
         raise done.failure("{} cannot {} {}".format(tool, verb, ", ".join(names)))
     return _touched(said, names)
 
 
 def _touched(said: str, names: "Sequence[str]") -> "Dict[str, str]":
-    rows: "List[Tuple[str, str]]" = ROW.findall(said)
+    rows: "List[Tuple[str, str]]" = re.findall(ROW, said)
     return dict([(name, "") for name in names] + rows)
 
 
@@ -96,7 +96,7 @@ def transact(
         AgentError: it failed, with what the package manager said last.
     """
     done = question.answer(True) if question is not None else None
-    if done is None or LOCKED.search(done.stdout):
+    if done is None or re.search(LOCKED, done.stdout):
         done = _patiently([tool, "-y", *options, verb, *names], log)
     if done.status != 0:
         _refuse_unknown(done)
@@ -125,7 +125,7 @@ def tail(log: str) -> str:
 
 
 def _refuse_unknown(done: process.Finished) -> None:
-    unknown = sorted(set(" ".join(UNKNOWN.findall(done.stdout + done.stderr)).split()))
+    unknown = sorted(set(" ".join(re.findall(UNKNOWN, done.stdout + done.stderr)).split()))
     if unknown:
         raise AgentError(
             "no enabled repository has {}".format(", ".join(unknown)),
@@ -139,7 +139,7 @@ def _patiently(argv: "List[str]", log: "Optional[str]" = None, environment: "Opt
     deadline, told = time.monotonic() + PATIENCE, False
     while True:
         done = process.run([argv[0], "--setopt=exit_on_lock=1", *argv[1:]], log=log, environment=environment)
-        if done.status == 0 or not LOCKED.search(done.stdout + done.stderr):
+        if done.status == 0 or not re.search(LOCKED, done.stdout + done.stderr):
             return done
         busy = "another package manager is at work: {}".format(holding() or _named(done))
         if time.monotonic() > deadline:
@@ -151,7 +151,7 @@ def _patiently(argv: "List[str]", log: "Optional[str]" = None, environment: "Opt
 
 
 def _named(done: process.Finished) -> str:
-    named = APPLICATION.search(done.stdout + done.stderr)
+    named = re.search(APPLICATION, done.stdout + done.stderr)
     return "process {} ({})".format(*named.groups()) if named else "unknown"
 
 

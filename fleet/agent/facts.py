@@ -1,6 +1,5 @@
 """What this host is, mostly read from files: docs/exchange.md draws the document."""
 
-import glob
 import hashlib
 import os
 import re
@@ -11,10 +10,9 @@ from fleet.agent import process, storage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Set
 
 PATHS = "/var/lib", "/opt"
-PYTHON = re.compile(r"(python3|platform-python)(\.\d+)?$")
 COMPAT = "X-Skiff=compat"
 MANAGED = "X-Skiff=engine"  # a line of the drop-in that stays where Skiff set up Docker's own engine
 DROP_IN = "/etc/systemd/system/docker.service.d/skiff.conf"
@@ -26,7 +24,7 @@ UNIT_FOLDERS = "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/s
 def gather() -> "Dict[str, Any]":
     """All facts."""
     uname = os.uname()
-    cpu = read("/proc/cpuinfo")
+    flags = _cpu_flags()
     return {
         "hostname": uname.nodename,
         "machine": _machine(),
@@ -38,11 +36,11 @@ def gather() -> "Dict[str, Any]":
         "pythons": _pythons(),
         "package_manager": next((name for name in ("dnf", "yum") if process.which(name)), None),
         "cgroup": _cgroup(),
-        "overlay": _has_module("overlay", uname.release, bool(re.search(r"\boverlay$", read("/proc/filesystems"), re.MULTILINE))),
+        "overlay": _has_module("overlay", uname.release, "overlay" in read("/proc/filesystems").split()),
         "br_netfilter": _has_module("br_netfilter", uname.release, os.path.isdir("/proc/sys/net/bridge")),
         "systemd": os.path.isdir("/run/systemd/system"),
-        "virtualisation": _virtualisation(cpu),
-        "cpu_flags": [flag for flag in ("vmx", "svm") if re.search(r"\b{}\b".format(flag), cpu)],
+        "virtualisation": _virtualisation(flags),
+        "cpu_flags": [flag for flag in ("vmx", "svm") if flag in flags],
         "kvm": os.path.exists("/dev/kvm"),
         "selinux": _selinux(),
         "firewalld": _firewalld(),
@@ -88,7 +86,7 @@ def _pythons() -> "List[Dict[str, Any]]":
     found, asked = {own: [str(part) for part in sys.version_info[:3]]}, {}
     paths = {own: sys.executable}
     for folder in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/libexec"]:
-        for name in sorted(filter(PYTHON.match, os.listdir(folder))) if os.path.isdir(folder) else ():
+        for name in sorted(filter(_is_python, os.listdir(folder))) if os.path.isdir(folder) else ():
             path = os.path.join(folder, name)
             real = os.path.realpath(path)
             if real not in paths and os.access(path, os.X_OK):
@@ -98,11 +96,12 @@ def _pythons() -> "List[Dict[str, Any]]":
         said = _answer(child).split() if child is not None else []
         if len(said) == 3:
             found[real] = said
-    return [
-        {"path": paths[real], "version": [int(re.sub(r"\D.*", "", part)) for part in found[real]]}
-        for real in paths
-        if real in found
-    ]
+    return [{"path": paths[real], "version": [int(part) for part in found[real]]} for real in paths if real in found]
+
+
+def _is_python(name: str) -> bool:
+    stem, dot, minor = name.partition(".")
+    return stem in ("python3", "platform-python") and (minor.isdigit() if dot else True)
 
 
 def _ask_version(path: str) -> "Optional[subprocess.Popen[bytes]]":
@@ -142,7 +141,12 @@ def _has_module(name: str, release: str, loaded: bool) -> bool:
     return any("/{}.ko".format(name) in read(os.path.join(folder, index)) for index in ("modules.builtin", "modules.dep"))
 
 
-def _virtualisation(cpu: str) -> str:
+def _cpu_flags() -> "Set[str]":
+    """Those of the first processor; none where the architecture names none of that name."""
+    return set(read("/proc/cpuinfo").partition("\nflags")[2].partition("\n")[0].split())
+
+
+def _virtualisation(flags: "Set[str]") -> str:
     container = read("/run/systemd/container").strip()
     if container:
         return container
@@ -152,15 +156,16 @@ def _virtualisation(cpu: str) -> str:
     for word, name in known:
         if word in maker:
             return name
-    return "unknown" if re.search(r"\bhypervisor\b", cpu) else "none"
+    return "unknown" if "hypervisor" in flags else "none"
 
 
 def _selinux() -> "Dict[str, Any]":
     enforce = read("/sys/fs/selinux/enforce").strip()
-    written = re.search(r"^\s*SELINUX\s*=\s*(\w+)", read("/etc/selinux/config"), re.MULTILINE)
+    lines = [line.partition("=") for line in read("/etc/selinux/config").splitlines()]
+    written = [value.split() for name, _, value in lines if name.strip() == "SELINUX"]
     return {
         "mode": {"1": "enforcing", "0": "permissive"}.get(enforce, "disabled"),
-        "file": written.group(1).lower() if written else None,
+        "file": written[0][0].lower() if written and written[0] else None,
         "kernel_args": "selinux=0" in read("/proc/cmdline").split(),
     }
 
@@ -170,14 +175,16 @@ def _firewalld() -> "Dict[str, Any]":
         return {"installed": False, "active": "inactive", "enabled": "not-found"}
     # systemd's own word would cost it and us as much as all other facts together.
     runs = any(read(os.path.join(folder, "system.slice/firewalld.service/cgroup.procs")) for folder in CGROUPS)
-    enabled = "enabled" if glob.glob(os.path.join(UNIT_FOLDERS[0], "*.wants/firewalld.service")) else "disabled"
+    wants = [name for name in os.listdir(UNIT_FOLDERS[0]) if name.endswith(".wants")]
+    links = [os.path.join(UNIT_FOLDERS[0], name, "firewalld.service") for name in wants]
+    enabled = "enabled" if any(map(os.path.lexists, links)) else "disabled"
     masked = os.path.realpath(os.path.join(UNIT_FOLDERS[0], "firewalld.service")) == os.devnull
     return {"installed": True, "active": "active" if runs else "inactive", "enabled": "masked" if masked else enabled}
 
 
 def _memory() -> int:
-    found = re.search(r"^MemTotal:\s*(\d+) kB", read("/proc/meminfo"), re.MULTILINE)
-    return int(found.group(1)) * 1024 if found else 0
+    words = read("/proc/meminfo").split()  # MemTotal: 1234 kB ...
+    return int(words[1]) * 1024 if words[:1] == ["MemTotal:"] else 0
 
 
 def _docker() -> "Dict[str, Any]":

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
 
 HIDDEN = "(secret)"
 CHANGED = "(secret, changed)"
-NAMED = re.compile(r"(?i)pass(wd|word|phrase)?\Z|secret|token|api[_-]?key|credential|auth\Z")
-LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+NAMED = r"(?i)pass(wd|word|phrase)?\Z|secret|token|api[_-]?key|credential|auth\Z"
+LOGIN = r"(?<=://)[^/@\s]+(?=@)"
 MISSING = object()
 
 
@@ -23,7 +23,7 @@ def masked(value: "Any", before: "Any", secrets: "List[List[Any]]", hidden: bool
         found: "Dict[str, Any]" = {}
         for key, item in value.items():
             old = before.get(key, MISSING) if isinstance(before, dict) else MISSING
-            found[key] = masked(item, old, _below(secrets, key), hidden or bool(NAMED.search(key)))
+            found[key] = masked(item, old, _below(secrets, key), hidden or bool(re.search(NAMED, key)))
         return found
     if isinstance(value, list):
         olds = before if isinstance(before, list) else []
@@ -32,7 +32,7 @@ def masked(value: "Any", before: "Any", secrets: "List[List[Any]]", hidden: bool
     word = HIDDEN if before is MISSING or before == value else CHANGED
     if hidden and value is not None and not isinstance(value, bool):
         return word
-    return LOGIN.sub(word, value) if isinstance(value, str) else value
+    return re.sub(LOGIN, word, value) if isinstance(value, str) else value
 
 
 def _below(secrets: "List[List[Any]]", key: "Any") -> "List[List[Any]]":

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Sequence
 
-ASKED = re.compile(rb"\[y/N\]:? *\Z")
+ASKED = rb"\[y/N\]:? *\Z"
 END = 64  # bytes of output in which a question is looked for
 # A host whose dnf.conf answers by itself would not be asked.
 ASKING = ("--setopt=assumeyes=0", "--setopt=assumeno=0", "--setopt=defaultyes=0")
@@ -62,5 +62,5 @@ class Question:
     def _look(self) -> bool:
         with open(self._log, "rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - END))
-            self.waits = bool(ASKED.search(stream.read()))
+            self.waits = bool(re.search(ASKED, stream.read()))
         return self.waits

@@ -8,13 +8,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Collection, Dict, List, Optional, Sequence, Set, Tuple
 
-NEEDED = re.compile(r"^\s*(\S.*?) is needed by (?:\(installed\) )?(\S+)\s*$", re.MULTILINE)
-DAMAGED = re.compile(r"rpmdb open failed|cannot open Packages", re.IGNORECASE)
+NEEDED = r"(?m)^\s*(\S.*?) is needed by (?:\(installed\) )?(\S+)\s*$"
+DAMAGED = "(?i)rpmdb open failed|cannot open Packages"
 REBUILD = "try `rpm --rebuilddb` on the host"
 PATIENCE = 120.0  # seconds: a damaged Berkeley database (EL7) is waited for without end
 
 
-UNREADABLE = re.compile("cannot open|permission denied", re.IGNORECASE)
+UNREADABLE = "(?i)cannot open|permission denied"
 
 
 def query(argv: "Sequence[str]", looking: bool) -> process.Finished:
@@ -27,7 +27,7 @@ def _ask(argv: "Sequence[str]", looking: bool) -> process.Finished:
         done = process.run(["rpm", *argv], PATIENCE, plainly=True)
         # The lock of a transaction, which is for root, is asked for once all else was told.
         told = "\n".join(line for line in done.stderr.splitlines() if "transaction lock" not in line)
-        if done.status != process.MISSING and not UNREADABLE.search(told):
+        if done.status != process.MISSING and not re.search(UNREADABLE, told):
             return done
     return process.run(["rpm", *argv], PATIENCE)
 
@@ -60,7 +60,7 @@ class Installed:
         done = query(["--whatprovides", "--qf", "%{NAME}\t%{VERSION}-%{RELEASE}\n", *self.names], self._looking)
         if done.status == process.MISSING:
             raise done.failure("the package database cannot be read", "this host has no rpm: it is not of the CentOS family")
-        if DAMAGED.search(done.stderr):  # of which rpm goes on to say that it has nothing of all that was asked for
+        if re.search(DAMAGED, done.stderr):  # of which rpm goes on to say that it has nothing of all that was asked for
             raise done.failure("the package database cannot be read", REBUILD)
         missing = set()
         said = done.stdout.splitlines() + done.stderr.splitlines()
@@ -94,7 +94,7 @@ def removable(names: "Sequence[str]", going: "Collection[str]", looking: bool) -
     while left:
         done = _ask(["-e", "--test", *left], looking)
         found = {}
-        for capability, other in NEEDED.findall(done.stdout + done.stderr):
+        for capability, other in re.findall(NEEDED, done.stdout + done.stderr):
             if other.rsplit("-", 2)[0] not in going:
                 found.update({name: other for name in _providers(capability, looking) if name in left})
         if not found:

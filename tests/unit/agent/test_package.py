@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import List, Set
@@ -124,8 +125,8 @@ Exiting on user command
     ],
 )
 def test_what_yum_and_dnf_say_is_understood(said: str, unknown: List[str], touched: Set[str]) -> None:
-    assert dnf.UNKNOWN.findall(said) == unknown
-    assert {name for name, _ in dnf.ROW.findall(said)} == touched
+    assert re.findall(dnf.UNKNOWN, said) == unknown
+    assert {name for name, _ in re.findall(dnf.ROW, said)} == touched
 
 
 def test_a_failed_transaction_tells_its_last_lines(session: Session, host: FakeHost) -> None:
