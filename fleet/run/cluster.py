@@ -112,12 +112,13 @@ class Cluster:
         self._digest = sources.digest(own_roles)
         self._key = errand.key(job.run)
         self._stopped = self._over = False
+        self._trusted: List[str] = []
         self._pump: Optional[threading.Thread] = None
 
     @property
     def executor(self) -> Executor:
-        """Dask's, which begins no task anew by itself but for a lost worker's."""
-        executor: Executor = self._client.get_executor(pure=False, retries=0)
+        """Dask's, which begins no task anew by itself but for a lost worker's; on the workers that `limits` has looked at alone."""
+        executor: Executor = self._client.get_executor(pure=False, retries=0, workers=self._trusted)
         return executor
 
     def limits(self, forks: Optional[int]) -> Limits:
@@ -135,11 +136,12 @@ class Cluster:
             if found != self._digest:
                 said = f"{type(found).__name__}: {found}" if isinstance(found, Exception) else "its sources differ from those here"
                 raise UsageError(f"--engine: the worker {worker} cannot take part", said, CURE)
+        self._trusted = workers
         active = forks or ACTIVE * len(workers)
         return Limits(active, active + SILENT * len(workers))
 
     def _workers(self) -> List[str]:
-        return list(self._client.scheduler_info()["workers"])
+        return list(self._client.nthreads())
 
     def begin(self, put: Callable[[Event], None], lost: Callable[[str], None]) -> None:
         """Sends the job to every worker, and passes on what comes back."""
@@ -199,7 +201,7 @@ class Cluster:
                     beaten = time.monotonic()
                     self._say()
                     reason = "no worker is left"
-                    well = beaten if self._workers() else well
+                    well = beaten if set(self._trusted).intersection(self._workers()) else well
             except Exception as error:
                 # Whatever Dask raises, the run is not to wait for ever.
                 if self._over:

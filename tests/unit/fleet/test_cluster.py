@@ -83,6 +83,21 @@ def test_events_come_while_the_run_goes_on_and_both_workers_take_part(dask: Clus
     assert threading.active_count() <= before + 2
 
 
+def test_a_worker_that_comes_later_takes_no_part(dask: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job(FACTS)
+    with clusters.connected(f"tcp://{dask.address}") as client:
+        share = clusters.Cluster(client, job, connector(), None)
+        first, later = share._workers()
+        monkeypatch.setattr(share, "_workers", lambda: [first])
+        limits = share.limits(8)
+        monkeypatch.undo()
+        took: Dict[str, str] = {}
+        heard = Heard(lambda _: took.update(client.get_metadata([errand.key(job.run), "hosts"], default={})))
+        outcomes = Fanout(job, connector(), [heard], limits, share).run(refusing(8), share.executor)
+    assert [outcome.state for outcome in outcomes] == ["unreachable"] * 8
+    assert set(took.values()) == {first} != {later}
+
+
 def test_what_travels_for_a_host_holds_no_content_and_no_secret_where_the_scheduler_looks(dask: Cluster) -> None:
     job = Job(FACTS, inputs={"bundle": Content.of(BIG)}, become_password="sudo-secret")
     with clusters.connected(f"tcp://{dask.address}") as client:
