@@ -45,9 +45,11 @@ def prune(state: State, ledger: Ledger, most: int = MOST_RUNS, oldest: float = O
 
 
 def _adds(entry: "Entry", place: Place) -> bool:
-    """Whether it tells what neither end of its place does: who was put into which group; that the text at a path was a secret."""
+    """Whether it tells what neither end of its place does: what it set or brought; that the text at a path was a secret."""
     ends = place.entries[0], place.last
-    return isinstance(entry.get("ours"), (dict, list)) or bool(entry.get("secret") and not any(end.get("secret") for end in ends))
+    if entry["kind"] == "repository" or isinstance(entry.get("ours"), (dict, list)):
+        return True
+    return bool(entry.get("secret") and not any(end.get("secret") for end in ends))
 
 
 def _recent(ledger: Ledger, most: int, since: float) -> "Set[str]":

@@ -6,7 +6,7 @@ from typing import Any, Dict, Tuple
 
 from invoke.context import Context
 
-from fleet.tasks.options import CHECK, CONNECT, DIFF, HOSTS, ROLES, VERDICTS, Table, end, named, skiff_task, told
+from fleet.tasks.options import CHECK, CONNECT, DIFF, HOSTS, OWN_ROLES, ROLES, VERDICTS, Table, end, named, skiff_task, told
 
 OUT: Table = {"out": ("", "Keep the plan in this file; `./inv apply FILE` carries out exactly that.")}
 SAVED: Table = {
@@ -77,7 +77,7 @@ def verify(_: Context, **given: Any) -> None:
     end(over_hosts("verify", "verify", given)[1])
 
 
-@skiff_task(HOSTS, CONNECT)
+@skiff_task(HOSTS, OWN_ROLES, CONNECT)
 def facts(_: Context, **given: Any) -> None:
     """Show what hosts are: system, kernel, Pythons, SELinux, firewalld, storage.
 
@@ -90,7 +90,7 @@ def facts(_: Context, **given: Any) -> None:
     end(status)
 
 
-@skiff_task(HOSTS, CONNECT)
+@skiff_task(HOSTS, OWN_ROLES, CONNECT)
 def version(_: Context, **given: Any) -> None:
     """Show `skiff version`, client and server, of each host, side by side.
 
@@ -99,7 +99,7 @@ def version(_: Context, **given: Any) -> None:
     ask("version", given)
 
 
-@skiff_task(HOSTS, CONNECT)
+@skiff_task(HOSTS, OWN_ROLES, CONNECT)
 def info(_: Context, **given: Any) -> None:
     """Show `skiff info` of each host, side by side.
 

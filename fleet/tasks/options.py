@@ -32,10 +32,12 @@ CONNECT: Table = {
     "connect_timeout": ("10", "Seconds for one attempt to connect, of up to four (default: 10, or ~/.ssh/config's)."),
     "lock_timeout": ("60", "Seconds to wait for another run on the same host; 0 refuses at once (default: 60)."),
 }
+# Of all tasks that read an inventory: the variables of one's own roles may stand in it.
+OWN_ROLES: Table = {"role_path": ("", "Directory with roles of your own (or set SKIFF_ROLE_PATH).")}
 ROLES: Table = {
     "roles": ("", "Only these roles, separated by commas."),
     "skip_roles": ("", "All roles but these, separated by commas."),
-    "role_path": ("", "Directory with roles of your own (or set SKIFF_ROLE_PATH)."),
+    **OWN_ROLES,
     "set_": ([], "A variable over the inventory's, as key=value with a YAML value; may be repeated."),
 }
 CHECK: Table = {"check": (False, "Change nothing; say what would change.")}

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 from invoke.context import Context
 
-from fleet.tasks.options import CHECK, CONNECT, DIFF, HOSTS, Table, end, skiff_task, told
+from fleet.tasks.options import CHECK, CONNECT, DIFF, HOSTS, OWN_ROLES, Table, end, skiff_task, told
 
 FORCE: Table = {"force": (False, "Even where somebody else changed a file since, or (deprovision) containers run.")}
 RESTORE: Table = {
@@ -26,7 +26,7 @@ def back(task: str, check: bool, undo: Dict[str, Any], given: Dict[str, Any]) ->
         return provision(task, "check" if check else "apply", Options(**given), undo=undo)
 
 
-@skiff_task(HOSTS, RESTORE, FORCE, CHECK, DIFF, CONNECT)
+@skiff_task(HOSTS, RESTORE, FORCE, CHECK, DIFF, OWN_ROLES, CONNECT)
 def restore(_: Context, list_: bool, path: str, run: str, since: str, force: bool, check: bool, **given: Any) -> None:
     """Bring back files that runs replaced or removed, from the copies on the hosts; what listens to them is restarted.
 
@@ -45,7 +45,7 @@ def restore(_: Context, list_: bool, path: str, run: str, since: str, force: boo
     end(back("restore", check, {"what": "restore", "path": path, "run": run, "since": since, "force": force}, given)[1])
 
 
-@skiff_task(HOSTS, FORCE, PURGE, CHECK, DIFF, CONNECT)
+@skiff_task(HOSTS, FORCE, PURGE, CHECK, DIFF, OWN_ROLES, CONNECT)
 def deprovision(_: Context, force: bool, purge_data: bool, check: bool, **given: Any) -> None:
     """Undo everything that Skiff did on hosts, the last first, and say what is left and why.
 

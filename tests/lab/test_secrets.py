@@ -225,6 +225,28 @@ def test_the_search_finds_what_it_looks_for(tmp_path: Path) -> None:
     assert files_in(tmp_path) == {"x": set(SOURCES)}
 
 
+def test_a_file_that_holds_secrets_is_restored_and_nothing_of_it_shown(suite: Suite, lab: Lab) -> None:
+    look = ["sh", "-c", "stat -c '%a %U %G' /var/lib/vault/app.conf; cat /var/lib/vault/app.conf"]
+    run(suite, "provision")  # whose checks fail, on purpose
+    before = lab.exec("lab1", look).stdout
+    run(suite, "provision", "--set", "fault=changed")
+    lab.exec("lab1", ["chmod", "640", "/var/lib/vault/app.conf"])
+    assert lab.exec("lab1", look).stdout != before
+    bare = Suite(lab, suite.directory, suite.options[:2])
+    run(bare, "restore", "--list")
+    path = ("--path", "/var/lib/vault/app.conf", "--diff")
+    done = run(bare, "restore", *path, "--check")
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout
+    assert "/var/lib/vault/app.conf mode: 0640 -> 0600" in shown
+    assert "/var/lib/vault/app.conf: content not shown" in shown
+    assert run(bare, "restore", *path).returncode == 0
+    assert lab.exec("lab1", look).stdout == before
+    assert found_in(before.encode()) == set(SOURCES)
+    looked_back(suite)
+    assert files_in(suite.directory) == {}
+
+
 def test_secrets_are_in_the_files_that_are_meant_to_hold_them_and_nowhere_else(
     suite: Suite, lab: Lab, processes: Processes
 ) -> None:

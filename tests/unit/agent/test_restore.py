@@ -158,6 +158,21 @@ def test_a_json_files_passwords_are_not_shown_on_the_way_back(session: Session, 
     assert "hunter2" in path.read_text()
 
 
+def test_a_secret_file_comes_back_and_nothing_of_it_is_shown(session: Session, root: Path) -> None:
+    path, texts = root / "s", ("swordfish\n", "second secret\n")
+    for run, text, mode in (("1-a", texts[0], "0600"), ("1-b", texts[1], "0640")):
+        session.apply([wire(File(str(path), content(text), mode=mode, secret=True, shared=True))], run=run)
+    exchange = restore(session, path=str(path))
+    assert (path.read_text(), f"{path.stat().st_mode & 0o777:o}") == (texts[0], "600")
+    (change,) = exchange.one("plan")["changes"]
+    assert change["diff"] == f"{path} mode: 0640 -> 0600\n{path}: content not shown\n"
+    said = json.dumps(exchange.messages) + json.dumps(copies(session))
+    kept = "".join(one.read_text() for one in session.home.rglob("*.json*"))
+    for text in texts:
+        for telling in (text.strip(), content(text).sha256):
+            assert telling not in said + kept
+
+
 def test_a_secret_files_copy_is_roots_alone_whatever_takes_its_place(session: Session, root: Path) -> None:
     path = root / "s"
     path.write_text("old\n")
