@@ -21,8 +21,11 @@ class AgentError(Exception):
         self.resolution = resolution
 
     def to_wire(self) -> "Dict[str, str]":
-        """The error as the exchange carries it."""
-        return {"brief": self.brief, "details": self.details[-LONGEST:], "resolution": self.resolution}
+        """The error as the exchange carries it. No line is cut: half a secret would be found by nobody who looks for it."""
+        details = self.details[-LONGEST:]
+        if len(details) < len(self.details):
+            details = details.partition("\n")[2] or details
+        return {"brief": self.brief, "details": details, "resolution": self.resolution}
 
 
 class Left(AgentError):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from fleet.agent.errors import LONGEST, AgentError
 from fleet.agent.masked import MISSING, masked
 from fleet.agent.redaction import Redaction
 from fleet.content import Content
@@ -20,6 +21,13 @@ from tests.unit.agent.driver import Session
 from tests.unit.agent.wanted import wire
 
 CANARY = 'canary "4f1e" /ä+value'
+
+
+def test_no_half_of_a_secret_is_left_where_an_errors_details_are_cut() -> None:
+    last = "".join(f"line {number}\n" for number in range(2000))[-LONGEST + len(CANARY) // 2 :]
+    error = AgentError("it failed", f"password {CANARY}\n{last}").to_wire()
+    assert len(error["details"]) > LONGEST - 100
+    assert "value" not in Redaction([CANARY])(error)["details"]
 
 
 @pytest.mark.parametrize("prefix", ["", "a", "ab", "abc", "user:"])
