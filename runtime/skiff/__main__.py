@@ -35,5 +35,17 @@ def add_dependencies(root: str) -> None:
         site.main()
 
 
+def end(status: int) -> None:
+    """Without Python's tidying up of all that the kernel takes back anyway, 6 ms; but skiffd has threads to wait for."""
+    if sys.argv[1] == "skiffd":
+        sys.exit(status)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(status)  # which tries again, and says what is wrong
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

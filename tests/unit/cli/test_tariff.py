@@ -31,8 +31,12 @@ FORBIDDEN = {
     "urllib",
 }
 MODULES_AT_EXIT = """
-import atexit, runpy, sys
-atexit.register(lambda: sys.stderr.write("modules: " + " ".join(sorted(sys.modules))))
+import os, sys
+def told(status, leave=os._exit):
+    sys.stderr.write("modules: " + " ".join(sorted(sys.modules)))
+    sys.stderr.flush()
+    leave(status)
+os._exit = told
 sys.argv = sys.argv[1:]
 {before}
 runpy_free = compile(open(sys.argv[0]).read(), sys.argv[0], "exec")
@@ -42,7 +46,7 @@ exec(runpy_free, {{"__name__": "__main__", "__file__": sys.argv[0]}})
 
 def imported(arguments: list[str], before: str = "") -> set[str]:
     """The top-level modules that a run of the command has loaded by its end, beyond those of the interpreter itself."""
-    program = MODULES_AT_EXIT.format(before=before).replace("import atexit, runpy, sys", "import atexit, sys")
+    program = MODULES_AT_EXIT.format(before=before)
     command = [sys.executable, "-I", "-S", "-c", program, str(ENTRY), "skiff", "-H", "unix:///nowhere/skiff.sock", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "modules: " in done.stderr, done.stderr

@@ -22,8 +22,12 @@ FORBIDDEN = frozenset(
 SLOW = frozenset(("collections", "contextlib", "enum", "functools", "json", "re", "signal", "socket", "traceback"))
 STARTING = ("launcher", "create", "run", "delete", "start", "exec")
 PROGRAM = """
-import atexit, sys
-atexit.register(lambda: sys.stderr.write("modules: " + " ".join(sorted(sys.modules))))
+import os, sys
+def told(status, leave=os._exit):
+    sys.stderr.write("modules: " + " ".join(sorted(sys.modules)))
+    sys.stderr.flush()
+    leave(status)
+os._exit = told
 sys.argv = sys.argv[1:]
 {before}
 source = open(sys.argv[0]).read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -19,8 +20,10 @@ ENTERING = ("create", "run", "exec")
 
 def main(arguments: Sequence[str]) -> int:
     """Exit status: 0, 1 for any error, the container's own for `run`."""
-    if any(name in arguments for name in ENTERING) and not (sealed.runs_sealed() or exefile.leave()):
-        _run_sealed(arguments)
+    if any(name in arguments for name in ENTERING):
+        gc.disable()  # there is little to collect before the end, and each collection looks at all that was imported
+        if not sealed.runs_sealed() and not exefile.leave():
+            _run_sealed(arguments)
     from skiff.cli.oci import dispatch
 
     return dispatch.run(list(arguments))
