@@ -63,7 +63,7 @@ def report(_: Context, run: str, out: str) -> None:
 
 @skiff_task(
     {"run": (RUN["run"][0], "The run's name, or the beginning of it (default: the last run that left something undone).")},
-    {name: CONNECT[name] for name in ("forks", "json", "ask_pass", "ask_become_pass")},
+    {name: CONNECT[name] for name in ("forks", "json", "ask_pass", "ask_key_passphrase", "ask_become_pass")},
     positional=("run",),
 )
 def resume(_: Context, run: str, **given: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any, Dict
 
@@ -11,6 +12,8 @@ from fleet.record import Record
 from fleet.record_files import runs_directory
 from fleet.run.resume import repetition, rest
 from fleet.run.task import Options
+from fleet.tasks.options import CONNECT
+from fleet.tasks.runs import resume
 
 LEFT = {"a": "ok", "b": "failed", "c": "changed", "d": "interrupted", "e": "unreachable", "root@10.0.0.9:22": "failed"}
 OPTIONS = Options("all", inventory="hosts.yml", settings=("firewalld=kept",), diff=True, json=True, ask_pass=True)
@@ -75,3 +78,8 @@ def test_a_run_that_cannot_be_repeated_is_refused() -> None:
 def test_no_password_is_in_the_record() -> None:
     leave("20260101-1", LEFT)
     assert "hunter2" not in (runs_directory() / "20260101-1.jsonl").read_text()
+
+
+def test_every_password_may_be_asked_for_again() -> None:
+    asking = {name for name in CONNECT if name.startswith("ask_")}
+    assert asking <= set(inspect.signature(resume.body).parameters)
