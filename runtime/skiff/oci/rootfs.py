@@ -212,7 +212,7 @@ def _devices(wanted: list[Device], *, bound: bool) -> list[Operation]:
     }
     for device in wanted:
         path = os.fsencode(device["path"])
-        mode = _TYPES[device["type"]] | device.get("fileMode", 0o666)
+        mode = _TYPES[device["type"]] | device.get("fileMode", 0o666) & 0o7777
         number = os.makedev(device.get("major", 0), device.get("minor", 0))
         nodes.pop(path, None)
         nodes[path] = Node(path, mode, number, device.get("uid", 0), device.get("gid", 0))

@@ -25,6 +25,7 @@ UNSUPPORTED = {
 _IPC_SYSCTLS = frozenset(
     f"kernel.{name}" for name in ["msgmax", "msgmnb", "msgmni", "sem", "shm_rmid_forced", "shmall", "shmmax", "shmmni"]
 )
+ANY_MODE = 0o177777  # a device's mode comes with or without the bits of its type
 MAX_ID = (1 << 32) - 2
 INT64 = 1 << 63
 
@@ -212,7 +213,7 @@ def _device(check: Checker, key: str, device: dict[str, Any]) -> None:
         raise check.wrong(f"{key}.path", "must be an absolute path")
     if device.get("type") not in ("c", "b", "u", "p"):
         raise check.wrong(f"{key}.type", "must be c, b, u or p")
-    for name, most in (("major", 4095), ("minor", 1048575), ("fileMode", 0o7777), ("uid", MAX_ID), ("gid", MAX_ID)):
+    for name, most in (("major", 4095), ("minor", 1048575), ("fileMode", ANY_MODE), ("uid", MAX_ID), ("gid", MAX_ID)):
         check.optional_number(f"{key}.{name}", device.get(name), 0, most)
 
 
