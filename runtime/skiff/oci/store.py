@@ -109,7 +109,7 @@ class Store:
         """The state; its status is what the process tells by now."""
         try:
             with open(f"{self.directory(identity)}/state.json", "rb") as file:
-                state: dict[str, Any] = jsontext.loads(file.read())
+                state = _whole(file.read(), file.name)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"container does not exist: {identity}") from None
         creating = state["status"] == status.CREATING
@@ -156,6 +156,31 @@ def _remove(directory: str) -> None:
             with suppress(FileNotFoundError):
                 os.unlink(f"{directory}/{name}")
         os.rmdir(directory)
+
+
+_TYPES = {
+    "status": str,
+    "pid": int,
+    "cgroup": str,
+    "bundle": str,
+    "id": str,
+    "created": str,
+    "ociVersion": str,
+    "annotations": dict,
+}
+
+
+def _whole(text: bytes, path: str) -> dict[str, Any]:
+    """The state that was written; SkiffError if a fault of the disk or somebody else has made something different of it."""
+    try:
+        state: Any = jsontext.loads(text)
+        damaged = not isinstance(state, dict) or not all(isinstance(state.get(name), kind) for name, kind in _TYPES.items())
+    except ValueError:
+        damaged = True
+    if damaged:
+        raise SkiffError(f"{path}: damaged: end the container's processes, then remove the directory {os.path.dirname(path)}")
+    found: dict[str, Any] = state
+    return found
 
 
 def is_paused(cgroup: str) -> bool:
