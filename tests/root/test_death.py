@@ -16,7 +16,7 @@ from skiff.launcher import client
 from skiff.oci.create import Surroundings
 from skiff.oci.store import Store
 from skiff.shim import remains
-from tests.root.box import Box, Container, alive
+from tests.root.box import Box, Container, Refused, alive, cgroup_directory
 
 Until = Callable[[Callable[[], bool]], None]
 
@@ -180,3 +180,14 @@ def test_a_create_killed_halfway_can_be_deleted(box: Box, monkeypatch: pytest.Mo
     delete.delete(containers, "c1", force=False)
     assert not (box.path / "oci" / "c1").exists()
     assert not list(Path("/sys/fs/cgroup").glob(f"*{box.prefix}/c1"))
+
+
+def test_a_killed_maker_leaves_nothing(box: Box) -> None:
+    """Its last act is a hook that kills it, when init and the groups are there; the identity is free again."""
+    spec = box.spec("true")
+    spec["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "kill -9 $PPID"]}]}
+    with pytest.raises(Refused, match="the process that creates the container died"):
+        box.create(spec)
+    assert not cgroup_directory("memory", f"{box.prefix}/c1").exists()
+    assert not list((box.exec_root / "shims").iterdir())
+    assert box.create(box.spec("true")).run()["code"] == 0

@@ -12,7 +12,7 @@ import os
 
 from skiff.cgroup.manager import open_manager
 from skiff.errors import InvalidInput, SkiffError, Unsupported, suppress
-from skiff.linux import prctl, processes
+from skiff.linux import prctl, processes, signals
 from skiff.oci import bundle
 from skiff.oci.attendance import Channels
 from skiff.oci.create import Created, Surroundings, create
@@ -28,6 +28,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from typing import Any, NoReturn
+
+    from skiff.cgroup.manager import CgroupManager
 else:
     import _signal as signal  # what signal wraps; the wrapper would load enum
 
@@ -115,20 +117,26 @@ class _Shim:
         stdio = Stdio(bool(self._request.get("stdin")))
         self._listener = self._listen()
         channels = Channels.pipes()
-        made = maker.run(lambda: self._make(path, stdio, channels))
+        cgroup = open_manager(path)
+        try:
+            made = maker.run(lambda: self._make(cgroup, path, stdio, channels))
+        except maker.Died:
+            cgroup.kill(signals.SIGKILL)
+            cgroup.delete()
+            raise
         stdio.close_theirs()
         os.close(channels.inner)
         os.close(channels.write)
         created = Created(made["pid"], channels.read, channels.outer)
-        return Container(self.identity, self._exec_root, made["args"], created, open_manager(path), stdio, log, self._store)
+        return Container(self.identity, self._exec_root, made["args"], created, cgroup, stdio, log, self._store)
 
-    def _make(self, path: str, stdio: Stdio, channels: Channels) -> dict[str, Any]:
+    def _make(self, cgroup: CgroupManager, path: str, stdio: Stdio, channels: Channels) -> dict[str, Any]:
         directory = os.path.abspath(str(self._request["bundle"]))
         spec = bundle.load(directory)
         for stage in ("poststart", "poststop"):
             if (spec.get("hooks") or {}).get(stage):
                 raise Unsupported(f"hooks.{stage}: skiffd runs none: take it out of {directory}/config.json")
-        around = Surroundings(self.identity, self._store.root, open_manager(path))
+        around = Surroundings(self.identity, self._store.root, cgroup)
         around.mounts, around.stdio = self._request.get("mounts") or [], stdio.theirs
         around.dies_with_parent = around.sibling = True
         made = create(spec, directory, around, channels)

@@ -26,6 +26,10 @@ class Refusal(SkiffError):
         super().__init__(told["message"])
 
 
+class Died(SkiffError):
+    """It was killed, whatever it had made by then."""
+
+
 def refusal(error: Exception) -> dict[str, Any]:
     """An error as the protocol tells it."""
     if isinstance(error, Refusal):
@@ -35,7 +39,7 @@ def refusal(error: Exception) -> dict[str, Any]:
 
 
 def run(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What the action returns in a process of its own; Refusal for its error, and where that process dies."""
+    """What the action returns in a process of its own; Refusal for its error."""
     parent = os.getpid()
     answer, answers = os.pipe()
     try:
@@ -48,7 +52,7 @@ def run(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         said = file.read()
     os.waitpid(pid, 0)
     if not said:
-        raise SkiffError("the process that creates the container died: it may have been out of memory")
+        raise Died("the process that creates the container died: it may have been out of memory")
     told: dict[str, Any] = jsontext.loads(said)
     if not told["ok"]:
         raise Refusal(told["error"])
