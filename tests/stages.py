@@ -50,8 +50,8 @@ ARCHITECTURE = Stage("architecture", (("env", f"PYTHONPATH={ROOT / 'runtime'}", 
 UNIT = Stage("unit", (pytest("tests/unit"),))
 KERNEL = Stage("root", (pytest("tests/root"),))
 LAB = Stage("lab", (pytest("tests/lab", "-m", "lab and not long"),))
-CONTRACT = Stage("contract", (pytest("tests/contract"),))
-LONG = Stage("long", (pytest("tests/lab", "-m", "long"),))
+CONTRACT = Stage("contract", (pytest("tests/contract", "-m", "contract and not long"),))
+LONG = Stage("long", (pytest("tests/lab", "tests/contract", "-m", "long"),))
 VM = Stage("vm", (pytest("tests/vm"),))
 
 

@@ -40,6 +40,8 @@ def _text(plan: EntrantPlan, step: int, number: int, index: int) -> str:
         return f"unable to find group {os.fsdecode(process.username.partition(b':')[2])}: no matching entries in group file"
     if number == failure.NO_SETGROUPS:
         return "process.user.additionalGids: this user namespace forbids other groups: map gids by newgidmap, or take them out"
+    if step == failure.USER and number == errno.EINVAL:
+        return f"process.user: uid {process.uid} or gid {process.gid} is not mapped in the user namespace"
     if step == failure.CWD:
         return f'chdir to cwd ("{os.fsdecode(process.cwd)}") set in config.json failed: {words}'
     if step == failure.LIMITS and index < len(process.rlimits):

@@ -6,7 +6,7 @@ import os
 import time
 
 from skiff.errors import SkiffError
-from skiff.linux import processes, signals
+from skiff.linux import environment, processes, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,12 +38,8 @@ def plan(hooks: list[Hook] | None, env: dict[bytes, bytes]) -> list[PlannedHook]
 
 
 def plan_outer(hooks: list[Hook] | None) -> list[PlannedHook]:
-    """One stage's hooks outside of the container, with our environment as it was given: Python adds a locale to its own."""
-    if not hooks:
-        return []
-    with open("/proc/self/environ", "rb") as file:
-        given = file.read()
-    return plan(hooks, dict(entry.partition(b"=")[::2] for entry in given.split(b"\0") if entry))
+    """One stage's hooks outside of the container, with our environment as it was given."""
+    return plan(hooks, environment.given()) if hooks else []
 
 
 def run(hook: PlannedHook, state: bytes, output: int, prepare: Callable[[], None] | None = None) -> int:

@@ -109,3 +109,25 @@ ACCEPTED: dict[str, Accepted] = {
         for rest in ("", ", another user", " and a read-only root")
     },
 }
+
+# Without rights there are fewer that differ always, so that nothing asks whether they still do.
+ACCEPTED_ROOTLESS: dict[str, Accepted] = {
+    "mounts: cgroup": Accepted(
+        ("cgroups *", "mountinfo *", "nodes /sys/fs/cgroup/*"),
+        "config-linux.md#control-groups",
+        "the container has no cgroup and is shown none; runc shows that of its caller",
+    ),
+    **{
+        name: ACCEPTED[name]
+        for name in (
+            "rootfsPropagation: unbindable",
+            "rootfsPropagation: runbindable",
+            "hooks: poststart",
+            "hooks: poststart with an environment",
+            "hooks: all of them",
+            "hooks: poststart fails",
+            "hooks: poststop fails",
+            "hooks: a relative path",
+        )
+    },
+}

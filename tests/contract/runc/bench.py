@@ -36,6 +36,8 @@ class Bench:
         self.bundle, self.source, self.state = path / "bundle", path / "source", path / "state"
         self.template = path / "template"
         self.parent = Path(holder, "stat").read_text().rpartition(")")[2].split()[1]
+        self.ours, self.python = OURS, sys.executable
+        self.prefix: list[str] = []
         self._template(busybox)
         self.base = self._base()
 
@@ -80,7 +82,7 @@ class Bench:
     def facts(self, runtime: str, document: Any, flags: tuple[str, ...] = ()) -> tuple[dict[str, str], str]:
         """What is seen of one container from its start to its end, and what the runtime says on standard error."""
         self.lay(document)
-        program = [runtime, "--root", str(self.state)]
+        program = [*self.prefix, runtime, "--root", str(self.state)]
         command = [*program, "run", "-b", str(self.bundle), *flags, CONTAINER]
         if isinstance(document.get("process"), dict) and document["process"].get("terminal") is True:
             status, said, errors = self._on_a_terminal(command)
@@ -92,7 +94,7 @@ class Bench:
         seen.update(self._hooks())
         seen["left"] = "\n".join(self._left())
         if seen["left"]:
-            subprocess.run([*program, "delete", "--force", CONTAINER], capture_output=True, env=_environment())
+            subprocess.run([*program, "delete", "--force", CONTAINER], capture_output=True, env=self._environment())
         seen["root after"] = "\n".join(self._root_after())
         return seen, errors
 
@@ -102,7 +104,7 @@ class Bench:
         with open(self.path / "output", "w+", errors="replace") as out, open(self.path / "errors", "w+") as err:
             try:
                 status = subprocess.run(
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=_environment(), timeout=TIMEOUT
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self._environment(), timeout=TIMEOUT
                 ).returncode
             except subprocess.TimeoutExpired:
                 status = -1
@@ -113,7 +115,7 @@ class Bench:
     def _on_a_terminal(self, command: list[str]) -> tuple[int, str, str]:
         ours, theirs = pty.openpty()
         with subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env=_environment(), start_new_session=True
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=self._environment(), start_new_session=True
         ) as run:
             os.close(theirs)
             parts = []
@@ -122,6 +124,9 @@ class Bench:
             os.close(ours)
             run.kill()  # no more than a zombie, unless it was too long silent
         return run.returncode, b"".join(parts).decode(errors="replace").replace("\r\n", "\n"), ""
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "SKIFF_PYTHON": self.python}
 
     def whose(self, namespace: str) -> str:
         """Whether a namespace is the host's, the holder's, or a new one."""
@@ -164,10 +169,6 @@ class Bench:
                 status = path.lstat()
                 found.append(f"{path.relative_to(rootfs)} {status.st_mode:o} {status.st_uid} {status.st_gid} {status.st_rdev}")
         return found
-
-
-def _environment() -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "SKIFF_PYTHON": sys.executable}
 
 
 def _state(told: re.Match[str]) -> str:

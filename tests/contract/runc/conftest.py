@@ -15,52 +15,61 @@ from skiff.cgroup import files, hierarchy
 from skiff.linux import mounts
 from tests.contract.conftest import needs_root
 from tests.contract.runc.bench import THEIRS, Bench
+from tests.contract.runc.rootless import Rootless
 from tests.root.conftest import busybox, own_namespaces
 
-__all__ = ["bench", "busybox", "own_namespaces"]  # fixtures are there by their names
+__all__ = ["busybox", "own_namespaces"]  # fixtures are there by their names
+
+
+HOLDER = ["unshare", "--uts", "--ipc", "--net", "--cgroup", "--pid", "--time", "--fork", "--kill-child"]
 
 
 @pytest.fixture(scope="package")
-def bench(own_namespaces: None, busybox: Path) -> Iterator[Bench]:
-    """Bundles, a directory with another mount in it, and a process in namespaces of its own."""
+def holder(own_namespaces: None) -> Iterator[str]:
+    """The /proc directory of a process in namespaces of its own."""
     needs_root()
-    if shutil.which(THEIRS) is None:
-        pytest.skip("runc is not installed")
+    with subprocess.Popen([*HOLDER, "sh", "-c", "echo; exec sleep infinity"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield "/proc/" + Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="package")
+def place(own_namespaces: None) -> Iterator[Path]:
+    """Where everything is, with a directory `source` that has another mount in it."""
     path = Path(tempfile.mkdtemp(prefix="skiff-bench-"))
     path.chmod(0o755)  # another user's containers must come by
-    (path / "source" / "inner").mkdir(parents=True)
-    mounts.mount(b"tmpfs", os.fsencode(path / "source" / "inner"), b"tmpfs", 0, b"size=64k")
-    for name in ("file", "inner/file"):
-        (path / "source" / name).write_text("said\n")
-    for name in ("program", "inner/program"):
-        (path / "source" / name).write_text("#!/bin/sh\necho ran\n")
-        (path / "source" / name).chmod(0o4755)
+    inner = path / "source" / "inner"
+    inner.mkdir(parents=True)
+    mounts.mount(b"tmpfs", os.fsencode(inner), b"tmpfs", 0, b"size=64k")
+    for directory in (inner.parent, inner):
+        (directory / "file").write_text("said\n")
+        (directory / "program").write_text("#!/bin/sh\necho ran\n")
+        (directory / "program").chmod(0o4755)
+    yield path
+    mounts.unmount(os.fsencode(inner))
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="package")
+def bench(place: Path, busybox: Path, holder: str) -> Iterator[Bench]:
+    """Root's."""
+    if shutil.which(THEIRS) is None:
+        pytest.skip("runc is not installed")
     layout = hierarchy.discover()
     roots = [one.directory for one in layout.hierarchies] + ([layout.unified] if layout.unified else [])
     prefix = f"/skiff-bench-{os.getpid()}"
-    command = [
-        "unshare",
-        "--uts",
-        "--ipc",
-        "--net",
-        "--cgroup",
-        "--pid",
-        "--time",
-        "--fork",
-        "--kill-child",
-        "sh",
-        "-c",
-        "echo; exec sleep 600",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        child = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text().split()[0]
-        try:
-            yield Bench(path, prefix, roots, busybox, f"/proc/{child}")
-        finally:
-            holder.kill()
-    mounts.unmount(os.fsencode(path / "source" / "inner"))
+    yield Bench(place, prefix, roots, busybox, holder)
     for root in roots:
         files.remove(root + prefix)
-    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="package")
+def rootless(place: Path, bench: Bench, busybox: Path, holder: str) -> Rootless:
+    """That of a user without rights."""
+    made = Rootless(place / "rootless", busybox, holder)
+    made.source = bench.source
+    return made

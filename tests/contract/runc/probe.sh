@@ -25,7 +25,7 @@ echo "@cgroups"
 cd /sys/fs/cgroup && grep -s '' */cpu.shares */cpu.cfs_* */cpu.rt_* */cpu.idle */cpuset.[cm]* */memory.*limit_in_bytes \
     */memory.swappiness */memory.oom_control */memory.use_hierarchy */pids.max */blkio.*weight* */blkio.throttle.*device */blkio.bfq* \
     */devices.list */freezer.state */notify_on_release */cgroup.clone_children | grep -v 'under_oom\|oom_kill '
-echo "@nodes"; stat -c '%n|%F %a %u %g %t:%T %N' / /* /dev/* /dev/pts/* /dev/own/* /sys/fs/cgroup/* /mnt/[!0-9]* /mnt/[!0-9]*/* /tmp/*
+echo "@nodes"; stat -c '%n|%F %a %u %g %t:%T %N' / /* /dev/* /dev/pts/* /dev/own/* /sys/fs/cgroup/* /mnt/[!0-9]* /mnt/[!0-9]*/* /tmp/* 2>/dev/null
 echo "@links"; ip -o link | cut -d '\' -f 1; ip -o addr | cut -d '\' -f 1; ip route
 echo "@paths"
 for path in /proc/acpi /proc/asound /proc/kcore /proc/keys /proc/latency_stats /proc/timer_list /proc/timer_stats /proc/sched_debug \

@@ -7,10 +7,11 @@ import re
 
 import pytest
 
-from tests.contract.runc.accepted import ACCEPTED, ALWAYS
-from tests.contract.runc.bench import OURS, THEIRS, Bench
+from tests.contract.runc.accepted import ACCEPTED, ACCEPTED_ROOTLESS, ALWAYS, Accepted
+from tests.contract.runc.bench import THEIRS, Bench
 from tests.contract.runc.mutation import Mutation
-from tests.contract.runc.tables import MUTATIONS
+from tests.contract.runc.rootless import Rootless
+from tests.contract.runc.tables import MUTATIONS, ROOTLESS
 
 PATTERNS = tuple(pattern for row in ALWAYS for pattern in row.facts)
 
@@ -24,12 +25,21 @@ def differences(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, tuple
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=[mutation.name for mutation in MUTATIONS])
 def test_ours_is_runcs(bench: Bench, mutation: Mutation) -> None:
+    compare(bench, mutation, ACCEPTED.get(mutation.name))
+
+
+@pytest.mark.parametrize("mutation", ROOTLESS, ids=[mutation.name for mutation in ROOTLESS])
+def test_ours_is_runcs_without_rights(rootless: Rootless, mutation: Mutation) -> None:
+    compare(rootless, mutation, ACCEPTED_ROOTLESS.get(mutation.name))
+
+
+def compare(bench: Bench, mutation: Mutation, accepted: Accepted | None) -> None:
     document = mutation.apply(bench.base, bench.places())
     theirs, their_errors = bench.facts(THEIRS, document, mutation.flags)
-    ours, our_errors = bench.facts(OURS, document, mutation.flags)
+    ours, our_errors = bench.facts(bench.ours, document, mutation.flags)
     found = differences(ours, theirs)
-    allowed = ACCEPTED[mutation.name].facts if mutation.name in ACCEPTED else ()
-    required = allowed if mutation.patch or mutation.flags else PATTERNS
+    allowed = accepted.facts if accepted is not None else ()
+    required = allowed if mutation.patch or mutation.flags or bench.prefix else PATTERNS
     unlisted = {name: pair for name, pair in found.items() if not any(fnmatch.fnmatchcase(name, one) for one in allowed + PATTERNS)}
     assert not unlisted, f"{report(unlisted)}\nskiff-oci: {our_errors}\nrunc: {their_errors}"
     settled = [pattern for pattern in required if not fnmatch.filter(found, pattern)]
@@ -65,8 +75,8 @@ SEEN = {
 def test_what_is_changed_is_seen(bench: Bench) -> None:
     """The comparison is worth no more than what the probe sees."""
     changed = Mutation("all at once", {path: value for path, (value, _) in SEEN.items()}).apply(bench.base, bench.places())
-    before, _ = bench.facts(OURS, bench.base)
-    after, _ = bench.facts(OURS, changed)
+    before, _ = bench.facts(bench.ours, bench.base)
+    after, _ = bench.facts(bench.ours, changed)
     assert "end" in before
     assert {fact for _, fact in SEEN.values()} - set(differences(after, before)) == set()
 

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 
-from skiff.linux import exefile, sealed
+from skiff.linux import environment, exefile, sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,4 +32,4 @@ def main(arguments: Sequence[str]) -> int:
 def _run_sealed(arguments: Sequence[str]) -> NoReturn:
     interpreter = sealed.interpreter()
     command = [sys.executable, "-I", "-S", "-X", "utf8", sys.argv[0], "skiff-oci", *arguments]
-    os.execve(interpreter, command, dict(os.environ))  # noqa: S606  # ourselves again, from memory
+    os.execve(interpreter, command, environment.given())  # noqa: S606  # ourselves again, from memory
