@@ -69,7 +69,7 @@ NAMESPACES = [
         refused="linux.uidMappings",
     ),
     Mutation("namespaces: user with overlapping ranges", user(uidMappings=IDS + IDS), refused="uid_map"),
-    Mutation("namespaces: a uid that is not mapped", {**user(), "process.user.uid": 70000}, refused="user"),
+    Mutation("namespaces: a uid that is not mapped", {**user(), "process.user.uid": 70000}, refused="process.user: uid 70000"),
     Mutation(
         "mappings without a user namespace", {"linux.uidMappings": IDS, "linux.gidMappings": IDS}, refused="linux.uidMappings"
     ),
