@@ -13,7 +13,7 @@ from fleet.inventory.nodes import Vaulted
 from fleet.inventory.settings import CONNECTION_KEYS
 from fleet.secret import Reference
 
-SECRET = re.compile(r"(?i)pass(wd|word|phrase)?\Z|secret|token|api_?key")
+SECRET = re.compile(r"(?i)pass(wd|word|phrase)?\Z|secret|token|api[_-]?key|credential|auth\Z")
 HIDDEN = "<not shown>"
 LOGIN = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # user and password before an address's host: a proxy's, it may be
 

@@ -9,6 +9,7 @@ from invoke.context import Context
 from fleet.tasks.options import CHECK, CONNECT, DIFF, HOSTS, OWN_ROLES, ROLES, VERDICTS, Table, end, named, skiff_task, told
 
 OUT: Table = {"out": ("", "Keep the plan in this file; `./inv apply FILE` carries out exactly that.")}
+HERE: Table = {name: option for name, option in CONNECT.items() if name != "engine"}  # a kept plan stays on this machine
 SAVED: Table = {
     "file": (None if named("apply") else "", "The file that `plan --out` wrote."),
     "hosts": ("", "Only these of the plan's hosts, named as everywhere; with --show, names and globs (default: all)."),
@@ -46,7 +47,7 @@ def plan(_: Context, **given: Any) -> None:
     end(over_hosts("plan", "check", {**given, "diff": True})[1])
 
 
-@skiff_task(SAVED, DIFF, AGAIN, CONNECT, positional=("file",))
+@skiff_task(SAVED, DIFF, AGAIN, HERE, positional=("file",))
 def apply(_: Context, file: str, show: bool, **given: Any) -> None:
     """Carry out a plan that was kept in a file: exactly that, on each host that has not moved on since.
 

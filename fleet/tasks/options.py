@@ -18,7 +18,7 @@ HOSTS: Table = {
 }
 CONNECT: Table = {
     "inventory": ("", "Inventory file, instead of inventory/hosts.yml and the running lab's."),
-    "forks": ("", "How many hosts at a time (default: by the number of processors)."),
+    "forks": ("", "How many hosts at a time, besides those that hang (default: by the number of processors)."),
     "engine": ("threads", "threads of this machine, or the workers of a Dask scheduler: dask://HOST:PORT, tls://HOST:PORT."),
     "json": (False, "One JSON document on standard output, at the end."),
     "host_key_policy": (

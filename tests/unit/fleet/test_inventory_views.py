@@ -6,6 +6,7 @@ from typing import Any, Dict, List
 
 import pytest
 
+from fleet.agent import masked
 from fleet.errors import UsageError
 from fleet.inventory import views
 from fleet.inventory.load import read_inventory
@@ -182,3 +183,7 @@ def test_a_deep_tree_is_drawn_whole(tmp_path: Path) -> None:
     inventory = read_inventory([tmp_path / "hosts.yml"])
     names, _ = choose(inventory, "all")
     assert len(list(views.graph_lines(views.tree(inventory, names)))) == 203
+
+
+def test_the_control_side_and_the_agent_hide_what_is_named_alike() -> None:
+    assert views.SECRET.pattern == masked.NAMED
