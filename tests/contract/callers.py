@@ -117,8 +117,11 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
   address = "{socket}"
 
 [plugins."io.containerd.grpc.v1.cri"]
+  restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "native"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.skiff]
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.skiff.options]

@@ -15,7 +15,7 @@ import pytest
 
 from skiff.linux import exefile
 from tests.root.box import alive
-from tests.root.oci import Oci
+from tests.root.oci import COMMAND, Oci
 
 
 def test_create_start_kill_delete(oci: Oci, tmp_path: Path, until: Callable[[Callable[[], bool]], None]) -> None:
@@ -154,3 +154,11 @@ def test_a_program_cannot_be_the_runtime_itself(oci: Oci) -> None:
     done = oci("run", "-b", str(bundle), "a", check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "skiff-oci: exec /bin/attack: exec format error\n"
+
+
+def test_an_error_is_logged_though_the_standard_error_cannot_be_written(oci: Oci, tmp_path: Path) -> None:
+    """As containerd starts it for a pod: /dev/null, open for reading."""
+    log = tmp_path / "log.json"
+    oci.command = ["sh", "-c", f'exec {COMMAND} --log {log} --log-format json "$@" 2</dev/null', "sh"]
+    assert oci("start", "nosuch", check=False).returncode == 1
+    assert json.loads(log.read_text())["msg"] == "container does not exist: nosuch"

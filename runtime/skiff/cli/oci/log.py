@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import os
 
+from skiff.errors import suppress
 from skiff.oci import clock
 from skiff.spec import jsontext
 
@@ -27,13 +28,13 @@ class Log:
 
     def error(self, message: str) -> None:
         """What ends the run."""
-        print(f"skiff-oci: {message}", file=sys.stderr)
         self._write(_ERROR, message)
+        _say(message)
 
     def warning(self, message: str) -> None:
         """What was ignored."""
         if not self.path:
-            print(f"skiff-oci: warning: {message}", file=sys.stderr)
+            _say(f"warning: {message}")
         self._write(_WARNING, message)
 
     def debug(self, message: str) -> None:
@@ -41,7 +42,7 @@ class Log:
         if not self.verbose:
             return
         if not self.path:
-            print(f"skiff-oci: debug: {message}", file=sys.stderr)
+            _say(f"debug: {message}")
         self._write(_DEBUG, message)
 
     def _write(self, level: str, message: str) -> None:
@@ -55,7 +56,13 @@ class Log:
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
         except OSError as error:
-            print(f"skiff-oci: --log {self.path}: {error.strerror}", file=sys.stderr)
+            _say(f"--log {self.path}: {error.strerror}")
+
+
+def _say(message: str) -> None:
+    """By the descriptor itself: under containerd a pod's cannot be written, and Python's own stream would fail at the end."""
+    with suppress(OSError):
+        os.write(2, f"skiff-oci: {message}\n".encode("utf-8", "backslashreplace"))
 
 
 LOG = Log()
