@@ -16,7 +16,8 @@ from tests.lab.conftest import FreshHost
 from tests.lab.suite import RUN, Suite, changed, journal, own_roles, planned
 from tests.lab.test_provision_cut import KILLED, LEFTOVERS
 
-# Every entry of every file system on disk: its kind, mode, owner, time of change of its content, attributes and content.
+# Every entry of every file system on disk: its kind, mode, owner, time of change of its content, attributes and content; below
+# /usr, which is large, its size and the time of its last change of any kind, which nobody can set back.
 SNAPSHOT = """
 import hashlib, json, os, stat
 AWAY = {"/run", "/proc", "/sys", "/dev", "/tmp", "/usr/share/lab"}
@@ -34,6 +35,8 @@ for parent, folders, names in os.walk("/"):
         told += [[one, os.getxattr(path, one, follow_symlinks=False).hex()] for one in names]
         if stat.S_ISLNK(s.st_mode):
             told.append(os.readlink(path))
+        elif stat.S_ISREG(s.st_mode) and path.startswith("/usr/"):
+            told += [s.st_size, s.st_ctime_ns]
         elif stat.S_ISREG(s.st_mode):
             told.append(hashlib.sha256(open(path, "rb").read()).hexdigest())
         found[path] = told

@@ -186,14 +186,15 @@ def test_a_connect_is_tried_again_with_a_growing_jittered_delay() -> None:
 def test_a_host_that_accepts_and_says_nothing_is_waited_for_once(limits: Dict[str, int]) -> None:
     silent, stop = socket.create_server(("127.0.0.1", 0)), Waits()
     mute = transport(silent.getsockname()[1], stop, **limits)
-    before = (threading.active_count(), len(os.listdir("/proc/self/fd")))
+    threads, before = set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
     with silent, pytest.raises(UnreachableError, match="accepts connections, but no SSH server answers there"):
         mute.open("true")
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread():
-            thread.join(5)
+    left = set(threading.enumerate()) - threads
+    for thread in left:
+        thread.join(5)
     assert stop.seconds == []
-    assert (threading.active_count(), len(os.listdir("/proc/self/fd")) + 1) == before
+    assert not [thread for thread in left if thread.is_alive()]
+    assert len(os.listdir("/proc/self/fd")) + 1 == before
 
 
 @pytest.mark.parametrize("backlog", [1, None])
