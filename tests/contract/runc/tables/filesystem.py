@@ -178,6 +178,6 @@ COVERED = [
     Mutation("readonlyPaths: relative", {"linux.readonlyPaths": ["etc/kept"]}),
     Mutation("readonlyPaths: text", {"linux.readonlyPaths": "/etc"}, refused="linux.readonlyPaths"),
     Mutation("masked and read-only", {"linux.maskedPaths": ["/etc/hidden"], "linux.readonlyPaths": ["/etc/hidden", "/etc"]}),
-    Mutation("mountLabel: the kernel has none", {"linux.mountLabel": "a_u:b_r:c_t:s0"}, refused="linux.mountLabel"),
+    Mutation("mountLabel: the kernel has none", {"linux.mountLabel": "a_u:b_r:c_t:s0"}, perhaps="linux.mountLabel"),
 ]
 ROWS: list[Mutation] = [*ROOT, *OPTIONS, *BINDS, *MOUNTS, *DEVICES, *COVERED]

@@ -67,9 +67,9 @@ IDENTITY = [
     Mutation("noNewPrivileges: of a user", {"process.noNewPrivileges": True, "process.user": ANN}),
     Mutation("noNewPrivileges: text", {"process.noNewPrivileges": "yes"}, refused="process.noNewPrivileges"),
     Mutation(
-        "apparmorProfile: the kernel has none", {"process.apparmorProfile": "docker-default"}, refused="process.apparmorProfile"
+        "apparmorProfile: the kernel has none", {"process.apparmorProfile": "docker-default"}, perhaps="process.apparmorProfile"
     ),
-    Mutation("selinuxLabel: the kernel has none", {"process.selinuxLabel": "a_u:b_r:c_t:s0"}, refused="selinux label"),
+    Mutation("selinuxLabel: the kernel has none", {"process.selinuxLabel": "a_u:b_r:c_t:s0"}, perhaps="selinux label"),
     Mutation("no new keyring", {}, flags=("--no-new-keyring",)),
 ]
 LIMITS = [
