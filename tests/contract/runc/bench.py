@@ -69,7 +69,7 @@ class Bench:
 
     def places(self) -> dict[str, str]:
         """What a mutation's texts may name."""
-        return {"bundle": str(self.bundle), "source": str(self.source), "holder": self.holder}
+        return {"bundle": str(self.bundle), "source": str(self.source), "holder": self.holder, "cgroup": self.cgroup}
 
     def lay(self, document: Any) -> None:
         """A fresh bundle."""

@@ -18,8 +18,8 @@ class Mutation(NamedTuple):
     """`patch` has dotted keys; one that ends in + adds to a list.
 
     `refused` is what our message must name, for the value is bad; `perhaps` is the same where that depends on the machine.
-    In the texts `{bundle}`, `{source}` and `{holder}` stand for the bundle, a directory with a mount in it, and the /proc directory
-    of a process in namespaces of its own.
+    In the texts `{bundle}`, `{source}`, `{cgroup}` and `{holder}` stand for the bundle, a directory with a mount in it, the
+    cgroup above the container's, and the /proc directory of a process in namespaces of its own.
     """
 
     name: str

@@ -112,7 +112,7 @@ OTHERS = [
     Mutation("unified: on version 1", resources(unified={"memory.high": "64M"}), refused="unified"),
     Mutation("resources: not given", {"linux.resources": GONE}),
     Mutation("resources: a list", {"linux.resources": [1]}, refused="linux.resources"),
-    Mutation("cgroupsPath: deeper", {"linux.cgroupsPath": "/skiff-bench-deep/a/b"}),
+    Mutation("cgroupsPath: other", {"linux.cgroupsPath": "{cgroup}/other"}),
     Mutation("cgroupsPath: a number", {"linux.cgroupsPath": 7}, refused="linux.cgroupsPath"),
 ]
 ROWS: list[Mutation] = [*DEVICES, *MEMORY, *CPU, *OTHERS]
