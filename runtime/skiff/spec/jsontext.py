@@ -42,7 +42,7 @@ def loads(data: str | bytes) -> Any:  # json's own
         value, end = _scan(text, len(text) - len(text.lstrip(_SPACE)))
         if not text[end:].strip(_SPACE):
             return value
-    except (ValueError, StopIteration):
+    except (ValueError, StopIteration, SystemError):  # the last where json, whose error it would raise, is not loaded
         pass
     import json
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from skiff.spec import jsontext
+
+RUNTIME = str(Path(__file__).resolve().parents[3] / "runtime")
 
 VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 2**70, 1.5, 1e300, "", "ä\n\u2028\U0001f600\x00\"\\", [], {},
@@ -51,3 +56,14 @@ def test_what_is_no_text_and_what_is_too_deep() -> None:
         jsontext.loads("[" * 200_000)
     with pytest.raises(TypeError, match="set is not JSON serializable"):
         jsontext.dumps({"a": set()})
+
+
+@pytest.mark.parametrize("text", ["{", '{"a"', "[1,", '"\\u12', "nul"])
+def test_an_error_is_jsons_where_json_is_not_loaded_yet(text: str) -> None:
+    code = f"from skiff.spec import jsontext\ntry: jsontext.loads({text!r})\nexcept ValueError as error: print(error)"
+    done = subprocess.run(
+        [sys.executable, "-ISc", f"import sys; sys.path.append({RUNTIME!r})\n{code}"], capture_output=True, text=True
+    )
+    with pytest.raises(json.JSONDecodeError) as known:
+        json.loads(text)
+    assert (done.stdout.strip(), done.stderr) == (str(known.value), "")
