@@ -14,6 +14,9 @@ import pytest
 from tests.contract.archives import busybox_layer, write_docker_archive
 from tests.contract.daemons import BIN, Daemon, spawn, wait_until_answers
 
+# Where skiffd, dockerd, containerd's ctr and its CRI plugin put containers.
+ENGINES = ("skiff.slice", "docker", "default", "k8s.io")
+
 
 def needs_root() -> None:
     """These daemons cannot run without."""
@@ -23,13 +26,13 @@ def needs_root() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_slice_left() -> Iterator[None]:
-    """The daemons put containers below /skiff.slice, which they keep; on this machine it goes when the tests do."""
+    """Engines keep the groups that they put containers below; on this machine those that were not there go when the tests do."""
     roots = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").glob("*/")]
-    ours = [root / "skiff.slice" for root in roots if not (root / "skiff.slice").exists()]
+    ours = [root / name for root in roots for name in ENGINES if not (root / name).exists()]
     yield
-    for directory in ours:
-        if directory.is_dir():
-            directory.rmdir()
+    for top in ours:
+        for directory, _, _ in os.walk(top, topdown=False):
+            os.rmdir(directory)
 
 
 @pytest.fixture(scope="session")
