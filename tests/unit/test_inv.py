@@ -36,7 +36,7 @@ class Checkout:
 
     def environment(self) -> None:
         """A finished .venv, made from the lock as it is."""
-        program(self.home / ".venv/bin/invoke", 'echo "invoke $*"')
+        program(self.home / ".venv/bin/python", 'shift 3; echo "started by $*"')
         stamp = subprocess.run(["cksum"], input=(self.home / "requirements.lock").read_bytes(), capture_output=True, check=True)
         (self.home / ".venv/lock.stamp").write_bytes(stamp.stdout)
 
@@ -62,7 +62,11 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def test_silent_when_nothing_changed(checkout: Checkout) -> None:
     checkout.environment()
-    assert checkout.run("facts", "--hosts", "a") == (0, f"invoke --search-root {checkout.home} facts --hosts a\n", "")
+    assert checkout.run("facts", "--hosts", "a") == (
+        0,
+        f"started by {checkout.home} --search-root {checkout.home} facts --hosts a\n",
+        "",
+    )
 
 
 def test_not_root_prints_the_one_line_to_run(checkout: Checkout) -> None:
