@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Optional, Set, Tuple, Union
 
 from fleet.content import Content
-from fleet.errors import UsageError
+from fleet.errors import FleetError, UsageError
 from fleet.rpm import Rpm
-from fleet.secret import Reference, Secret
+from fleet.secret import Reference, Secret, references
 
 TYPES = ("string", "integer", "boolean", "strings", "mapping", "secret")
 HOLDERS = "only a variable of the type secret, and what is in one of the types strings and mapping, can be a secret"
@@ -130,6 +131,12 @@ class Variables:
         elif isinstance(value, (list, tuple)):
             return [self._fetched(item) for item in value]
         return value
+
+    def fetch_all(self) -> None:
+        """Fetches what was not read yet, so that what a host says can be searched for it; what cannot be had is left out."""
+        for reference in references(self._values):
+            with contextlib.suppress(FleetError):
+                self._fetched(reference)
 
     def content(self, name: str) -> Content:
         """Something built for this run."""

@@ -131,6 +131,9 @@ class HostRun:
             return
         variables = desired.variables_of(self._host, self._job)
         self._secrets = variables.secrets
+        if self._job.undo:
+            # A daemon that is started again with what it had may say a secret, and no role has asked for it.
+            variables.fetch_all()
         refused = desired.refusals(self._job, facts, variables)
         if refused:
             session.quit()

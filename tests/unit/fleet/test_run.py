@@ -14,6 +14,7 @@ from fleet.resources import File
 from fleet.roles.loader import Role
 from fleet.run.host import HostRun
 from fleet.run.job import Job
+from fleet.secret import Reference
 from fleet.transport import OUT, Received, Transport
 from fleet.transport.fake import FakeChannel, FakeTransport
 from fleet.transport.stop import Stop
@@ -244,3 +245,16 @@ def test_events_tell_the_run_in_order() -> None:
     begin = {"type": "begin", "id": "a", "role": "r"}
     host_run(job(), agent(answering(plan("a"), begin, result("a", "changed"), done(changed=1))), heard)
     assert [event.kind for event in heard] == ["connecting", "facts", "plan", "begin", "result", "finished"]
+
+
+def test_an_undo_knows_the_secrets_that_no_role_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIFF_TEST_WORD", "opensesame")
+    seen: List[Mapping[str, Any]] = []
+
+    def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        seen.append(message)
+        return [plan(), done()]
+
+    inputs = {name: Reference("env", (f"SKIFF_TEST_{name}",)) for name in ("WORD", "MISSING")}
+    host_run(job("apply", undo={"what": "restore"}, inputs=inputs), agent(script))
+    assert seen[0]["secrets"] == ["opensesame"]
