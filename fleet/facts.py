@@ -30,7 +30,11 @@ class FileSystem:
 
 @dataclass(frozen=True)
 class Facts:
-    """One host's facts. `raw` is the whole document that the agent sent, for `invoke facts`."""
+    """One host's facts.
+
+    `sysctls` are live values of a few kernel parameters, where the kernel has them; `raw` is the whole document that the agent
+    sent, for `invoke facts`.
+    """
 
     hostname: str
     os_id: str
@@ -47,6 +51,7 @@ class Facts:
     firewalld: bool
     overlay: bool
     br_netfilter: bool
+    sysctls: Mapping[str, str]
     systemd: bool
     file_systems: Mapping[str, FileSystem]
     memory: int
@@ -89,6 +94,7 @@ class Facts:
             firewalld=raw["firewalld"]["installed"],
             overlay=raw["overlay"],
             br_netfilter=raw["br_netfilter"],
+            sysctls=raw["sysctls"],
             systemd=raw["systemd"],
             file_systems={s["path"]: FileSystem(s["path"], s["type"], s["free"], s["size"], s["ftype"]) for s in storage},
             memory=raw["memory"],

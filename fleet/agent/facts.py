@@ -17,6 +17,8 @@ COMPAT = "X-Skiff=compat"
 MANAGED = "X-Skiff=engine"  # a line of the drop-in that stays where Skiff set up Docker's own engine
 DROP_IN = "/etc/systemd/system/docker.service.d/skiff.conf"
 DAEMON_JSON = "/etc/docker/daemon.json"
+# Those of release 7 that a role decides by.
+PARAMETERS = "fs.may_detach_mounts", "user.max_user_namespaces"
 CGROUPS = "/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"  # version 2, 1, hybrid
 UNIT_FOLDERS = "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"
 
@@ -38,6 +40,7 @@ def gather() -> "Dict[str, Any]":
         "cgroup": _cgroup(),
         "overlay": _has_module("overlay", uname.release, "overlay" in read("/proc/filesystems").split()),
         "br_netfilter": _has_module("br_netfilter", uname.release, os.path.isdir("/proc/sys/net/bridge")),
+        "sysctls": _sysctls(),
         "systemd": os.path.isdir("/run/systemd/system"),
         "virtualisation": _virtualisation(flags),
         "cpu_flags": [flag for flag in ("vmx", "svm") if flag in flags],
@@ -139,6 +142,12 @@ def _has_module(name: str, release: str, loaded: bool) -> bool:
         return True
     folder = "/lib/modules/" + release
     return any("/{}.ko".format(name) in read(os.path.join(folder, index)) for index in ("modules.builtin", "modules.dep"))
+
+
+def _sysctls() -> "Dict[str, str]":
+    """The live values of the parameters that this kernel has."""
+    values = [(name, read("/proc/sys/" + name.replace(".", "/")).strip()) for name in PARAMETERS]
+    return {name: value for name, value in values if value}
 
 
 def _cpu_flags() -> "Set[str]":

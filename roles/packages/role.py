@@ -8,7 +8,7 @@ from typing import List, Tuple
 from fleet.facts import Facts
 from fleet.resources import Package, Resource
 from fleet.variables import Variables
-from roles import engine, interpreter
+from roles import engine, interpreter, modules
 from roles.packages import docker
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(\([^()\s]*\))*|/[^\s,]+")  # a package, what it provides, or a file of it
@@ -34,15 +34,18 @@ def _extra_faults(variables: Variables) -> List[str]:
 def resources(facts: Facts, variables: Variables) -> List[Resource]:
     """The packages; those of Docker's own engine after what is in their way has gone."""
     extra = variables.strings("extra_packages")
+    # Apart from the others: once the modules are there it is declared no more.
+    kernel = modules.brought(facts, variables)
+    more = [kernel] if kernel else []
     if not engine.is_docker(variables):
         # The runtime's Python among them, where the release has none of its own that is new enough.
         python = interpreter.choose(facts)
         brought = (python.package,) if python and python.package else ()
-        return [_needed((*NEEDED, *brought, *extra))]
+        return [_needed((*NEEDED, *brought, *extra)), *more]
     gone, *parts = docker.resources(facts, variables)
     # A host that is sent its packages may have no repository that would give it others: it gets what was asked for.
     needed = extra if variables.rpms() else (*NEEDED, *extra)
-    return [gone, *([_needed(needed)] if needed else []), *parts]
+    return [gone, *([_needed(needed)] if needed else []), *more, *parts]
 
 
 def _needed(names: Tuple[str, ...]) -> Package:

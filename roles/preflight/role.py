@@ -8,19 +8,21 @@ from typing import List, Sequence, Tuple
 from fleet.facts import Facts
 from fleet.resources import Resource
 from fleet.variables import Variables
-from roles import engine, interpreter
+from roles import engine, interpreter, modules
 
 ARCHITECTURES = ("x86_64", "aarch64")
-FAMILY = {"centos", "rhel"}
+# Oracle Linux's os-release names itself and Fedora alone.
+FAMILY = {"centos", "rhel", "ol"}
 # The first kernel whose overlayfs is not a technology preview: CentOS 7.3's.
 OLDEST_KERNEL = (3, 10, 0, 514)
 OLDEST_RELEASE = 8
+NOT_FEDORA = "its package manager is dnf 5, whose transactions read otherwise, and each of its releases ends after 13 months"
 GIGABYTE = 10**9
 
 
 def refusals(facts: Facts, variables: Variables) -> List[str]:
     """What stands against this host; empty if nothing does."""
-    found = [*_architecture(facts), *_family(facts), *_kernel(facts)]
+    found = [*_architecture(facts), *_family(facts), *_kernel(facts, variables)]
     if not found and not engine.is_docker(variables):
         found += _python(facts)
     return [*found, *_systemd(facts), *_storage(facts, variables)]
@@ -54,6 +56,8 @@ def _family(facts: Facts) -> List[str]:
 def _not_of_the_family(name: str, os_id: str, os_like: Sequence[str]) -> List[str]:
     if not FAMILY.isdisjoint((os_id, *os_like)):
         return []
+    if os_id == "fedora":
+        return [f"The host runs {name}; Fedora is not supported: {NOT_FEDORA}. Use CentOS Stream or a relative of it."]
     named = " ".join((os_id, *os_like))
     return [
         f"The host runs {name} (ID and ID_LIKE: {named}); "
@@ -67,13 +71,13 @@ def kernel_version(release: str) -> Tuple[int, ...]:
     return tuple(int(number) for number in re.split(r"[.-]", leading[0])) if leading else ()
 
 
-def _kernel(facts: Facts) -> List[str]:
+def _kernel(facts: Facts, variables: Variables) -> List[str]:
     found = []
     if kernel_version(facts.kernel) < OLDEST_KERNEL:
         found.append(
             f"The kernel {facts.kernel} is too old for overlayfs; update it to 3.10.0-514 (CentOS 7.3) or newer and reboot."
         )
-    elif not facts.overlay:
+    elif not facts.overlay and not modules.brought(facts, variables):
         found.append(
             f"The kernel {facts.kernel} has no overlay module; install kernel-modules-extra-{facts.kernel} or another kernel."
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Dict, Optional, Tuple
+from dataclasses import dataclass, field
+from typing import Dict, Mapping, Optional, Tuple
 
 from fleet.facts import Facts
 
@@ -14,13 +14,17 @@ STREAM = "https://mirror.stream.centos.org"
 
 @dataclass(frozen=True)
 class Release:
-    """A release: its files with their sections (id, path below the mirror), the mirrors, the signing key's file, what is off."""
+    """A release: its files with their sections (id, path below the mirror), the mirrors, the signing key's file, what is off.
+
+    `keys` are those of sections that another key signs.
+    """
 
     title: str
     files: Dict[str, Dict[str, str]]
     mirrors: Dict[str, str]
     key: str
     disabled: Tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def find(facts: Facts) -> Optional[Release]:
@@ -47,12 +51,15 @@ def _stream(major: int) -> Release:
 
 def _ended_8(folder: str, kind: str) -> Release:
     """Release 8 ended in 2021, its Stream in 2024: both are in the archive."""
-    folders = {"BaseOS": "BaseOS", "AppStream": "AppStream", "Extras": "extras"}
+    folders = {"BaseOS": "BaseOS/$basearch/os", "AppStream": "AppStream/$basearch/os", "Extras": "extras/$basearch/os"}
+    if kind == "Stream":  # on as it is shipped, and its servers are gone: left alone, it fails every transaction
+        folders["Extras-common"] = "extras/$basearch/extras-common"
     return Release(
         title=f"CentOS {kind} 8",
-        files={f"CentOS-{kind}-{name}.repo": {name.lower(): f"{path}/$basearch/os"} for name, path in folders.items()},
+        files={f"CentOS-{kind}-{name}.repo": {name.lower(): path} for name, path in folders.items()},
         mirrors={"aliyun": f"{ALIYUN}/centos-vault/{folder}", "official": f"{VAULT}/{folder}"},
         key="RPM-GPG-KEY-centosofficial",
+        keys={"extras-common": "RPM-GPG-KEY-CentOS-SIG-Extras"},
     )
 
 

@@ -52,7 +52,12 @@ def _values(release: Release, mirror: str, paths: Dict[str, str], lines: Dict[st
     """What a file's template fills in."""
     base = release.mirrors[mirror]
     sections = [
-        {"id": name, "url": f"{base}/{path}/", "enabled": int(name not in release.disabled)} for name, path in paths.items()
+        {
+            "id": name,
+            "url": f"{base}/{path}/",
+            "enabled": int(name not in release.disabled),
+            "key": f"file:///etc/pki/rpm-gpg/{release.keys.get(name, release.key)}",
+        }
+        for name, path in paths.items()
     ]
-    key = f"file:///etc/pki/rpm-gpg/{release.key}"
-    return {"title": release.title, "mirror": mirror, "key": key, "sections": sections, "options": lines}
+    return {"title": release.title, "mirror": mirror, "sections": sections, "options": lines}

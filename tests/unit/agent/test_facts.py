@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fleet.agent import storage
+import pytest
+
+from fleet.agent import facts, storage
 
 MOUNTS = (
     "22 1 8:1 / / rw,relatime shared:1 - xfs /dev/sda1 rw\n"
@@ -20,3 +22,9 @@ def test_a_mount_point_may_have_any_name() -> None:
         ("/home/op/\u00a0b\r\x1cc", "fuse.x"),
         ("/home/op/\udcff", "tmpfs"),
     ]
+
+
+def test_a_kernel_tells_the_parameters_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"/proc/sys/user/max_user_namespaces": "0\n"}
+    monkeypatch.setattr(facts, "read", lambda path: files.get(path, ""))
+    assert facts._sysctls() == {"user.max_user_namespaces": "0"}

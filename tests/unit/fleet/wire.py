@@ -25,6 +25,7 @@ FACTS: Dict[str, Any] = {
     "cgroup": "v2",
     "overlay": True,
     "br_netfilter": True,
+    "sysctls": {"user.max_user_namespaces": "15000"},
     "systemd": True,
     "virtualisation": "kvm",
     "cpu_flags": ["vmx"],

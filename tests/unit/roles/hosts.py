@@ -24,6 +24,7 @@ RAW: Dict[str, Any] = {
     "cgroup": "v2",
     "overlay": True,
     "br_netfilter": True,
+    "sysctls": {"user.max_user_namespaces": "30923"},
     "systemd": True,
     "virtualisation": "kvm",
     "selinux": {"mode": "enforcing", "file": "enforcing"},

@@ -93,7 +93,7 @@ def test_installed_python_changes_nothing_in_the_second_run() -> None:
         (
             {"release": "8"},
             "official",
-            ["CentOS-Stream-BaseOS.repo", "CentOS-Stream-AppStream.repo", "CentOS-Stream-Extras.repo"],
+            [f"CentOS-Stream-{name}.repo" for name in ("BaseOS", "AppStream", "Extras", "Extras-common")],
             "https://vault.centos.org/8-stream/BaseOS/$basearch/os/",
         ),
         (
@@ -143,7 +143,8 @@ def test_release_10_has_a_key_of_another_name() -> None:
     for release in ("9", "10"):
         first = repositories.resources(facts(release), variables(package_mirror="aliyun"))[0]
         assert isinstance(first, Template)
-        keys.append(first.variables["key"])
+        sections: Any = first.variables["sections"]
+        keys.append(sections[0]["key"])
     assert keys == [f"file:///etc/pki/rpm-gpg/RPM-GPG-KEY-centosofficial{suffix}" for suffix in ("", "-SHA256")]
 
 
