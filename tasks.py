@@ -9,7 +9,7 @@ from typing import Any, Dict
 
 from invoke.collection import Collection
 
-from fleet.tasks import hosts, inventory, lab, project, runs, secrets, undo
+from fleet.tasks import asking, hosts, inventory, lab, project, runs, secrets, undo
 
 TOP = (
     hosts.provision,
@@ -50,6 +50,7 @@ GROUPS: Dict[str, Dict[str, Any]] = {
 def namespace() -> Collection:
     """The tasks under their names."""
     root = Collection(*TOP)
+    root.add_task(asking.execute, name="exec")
     for group, members in GROUPS.items():
         collection = Collection(group)
         for name, member in members.items():

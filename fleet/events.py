@@ -19,7 +19,8 @@ STATES = (OK, CHANGED, FAILED, UNREACHABLE, INTERRUPTED)
 class Event:
     """Something that happened on a host.
 
-    `kind` is connecting, facts, waiting, plan, moved, begin, result, checks or finished; `data` is its message in plain data.
+    `kind` is connecting, facts, waiting, plan, moved, begin, result, answers, checks or finished; `data` is its message in plain
+    data.
     """
 
     host: str

@@ -45,7 +45,10 @@ class HostStory:
 
 @dataclass
 class Run:
-    """A recorded run. `repeat` is what repeats it, none of a run that cannot be; `resumes` names the run that it went on with."""
+    """A recorded run. `repeat` is what repeats it, none of a run that cannot be; `resumes` names the run that it went on with.
+
+    `command` is what `exec` ran.
+    """
 
     name: str
     task: str
@@ -56,6 +59,7 @@ class Run:
     hosts: Dict[str, HostStory]
     repeat: Line = field(default_factory=dict)
     resumes: str = ""
+    command: Tuple[str, ...] = ()
 
     @property
     def looked(self) -> bool:
@@ -160,6 +164,7 @@ def told(name: str, found: Iterator[Dict[str, Any]], details: bool) -> Optional[
         hosts,
         first.get("repeat") or {},
         first.get("resumes", ""),
+        tuple(first.get("command", ())),
     )
     for line in found:
         run.ended = max(run.ended, line["at"])
@@ -203,7 +208,7 @@ def recent(directory: Optional[Path] = None) -> Iterator[Run]:
 
 
 # Questions change nothing about what is to be done, so `facts` between two runs does not hide what the first one left.
-QUESTIONS = ("facts", "version", "info", "copies")
+QUESTIONS = ("facts", "version", "info", "copies", "exec")
 STATES_OF: Dict[str, Tuple[str, ...]] = {
     # Neither a host that was interrupted nor one whose run was killed got to where it should be.
     "failed": (events.FAILED, events.INTERRUPTED, UNFINISHED),

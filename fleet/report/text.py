@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
@@ -73,6 +74,8 @@ def show(told: Told, put: Callable[[str], None], colour: bool, diffs: bool) -> N
     run = told.run
     put(on_one_line(f"{run.task} {run.name}: {run.state}"))
     put(on_one_line(f"  {moment(run.begun)}, {run.ended - run.begun:.1f} s, by {run.who or 'an unknown user'}"))
+    if run.command:
+        put(on_one_line(f"  {shlex.join(run.command)}"))
     if run.resumes:
         put(on_one_line(f"  goes on with {run.resumes}"))
     planned = not any(outcome.results for outcome in told.outcomes)
@@ -95,6 +98,7 @@ def summary(run: Run) -> Dict[str, Any]:
         "seconds": round(run.ended - run.begun, 3),
         "changed": run.changed,
         "resumes": run.resumes,
+        "command": list(run.command),
         "hosts": {name: story.state for name, story in run.hosts.items()},
     }
 

@@ -33,9 +33,7 @@ def show_answers(outcomes: Sequence[HostOutcome], name: str, as_json: bool) -> b
     """Prints every host's answer; whether all gave one."""
     good = {o.host: harmless(o.answers[name].stdout) for o in outcomes if name in o.answers and o.answers[name].status == 0}
     if as_json:
-        answers = {o.host: vars(o.answers[name]) if name in o.answers else None for o in outcomes}
-        document = {o.host: {"state": o.state, "answer": answers[o.host], "faults": o.as_json()["faults"]} for o in outcomes}
-        print_json(document)
+        print_json(as_document(outcomes, name))
     else:
         for line in side_by_side(good, shutil.get_terminal_size().columns) if good else ():
             write_line(line)
@@ -49,6 +47,12 @@ def show_answers(outcomes: Sequence[HostOutcome], name: str, as_json: bool) -> b
             write_error(f"{outcome.host}: {told}")
     show_faults(outcomes)
     return len(good) == len(outcomes)
+
+
+def as_document(outcomes: Sequence[HostOutcome], name: str) -> Dict[str, Any]:
+    """Every host's answer as plain data."""
+    answers = {o.host: vars(o.answers[name]) if name in o.answers else None for o in outcomes}
+    return {o.host: {"state": o.state, "answer": answers[o.host], "faults": o.as_json()["faults"]} for o in outcomes}
 
 
 def show_faults(outcomes: Sequence[HostOutcome]) -> None:

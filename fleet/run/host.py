@@ -9,6 +9,7 @@ from typing import AbstractSet, Any, Callable, Dict, Mapping, NoReturn, Optional
 
 from fleet import bootstrap, events
 from fleet.agent.redaction import Redaction
+from fleet.checks import Outcome
 from fleet.errors import FleetError, HostError, UnreachableError
 from fleet.events import Event, Fault, HostOutcome
 from fleet.exchange.opening import PythonMissing
@@ -107,9 +108,9 @@ class HostRun:
         channel = transport.open(started.command)
         try:
             desired.prepare(self._job)  # while the agent starts there is time for it
-            # While it waits for another run's lock, the agent says nothing.
-            password, silence = self._become_password(), self._job.silence + self._job.lock_timeout
-            self._converse(Session(channel, started, password, deadline, silence, self._stopping.is_set))
+            # While it waits for another run's lock, or for a command's end, the agent says nothing.
+            silence = self._job.silence + self._job.lock_timeout + sum(asked.timeout for asked in self._job.questions)
+            self._converse(Session(channel, started, self._become_password(), deadline, silence, self._stopping.is_set))
         finally:
             channel.close()
 
@@ -148,7 +149,7 @@ class HostRun:
             else:
                 self._hear(message)
         outcomes = desired.outcomes_by_role(results)
-        self.outcome.answers = outcomes.get("", {})
+        self._answered(outcomes.get("", {}))
         if results:
             judged = desired.judge(self._job, facts, variables, outcomes)
             self.outcome.checks = [
@@ -158,6 +159,11 @@ class HostRun:
         self._conclude(session)
         if self._job.keep and self.outcome.plan is not None:
             self.outcome.kept = keeping.kept(self._job, self._host, raw, wanted, self.outcome.plan)
+
+    def _answered(self, answers: Dict[str, Outcome]) -> None:
+        self.outcome.answers = answers
+        if answers:  # not what they say: a command of the user's own may print secrets
+            self._tell("answers", {"statuses": {name: answer.status for name, answer in answers.items()}})
 
     def _message(self, wanted: Desired) -> Dict[str, Any]:
         brought = {"python": True} if self._installing is not None else {}
@@ -230,7 +236,7 @@ class HostRun:
             outcome.faults += [Fault(f.brief, f.details, f.resolution, f.id) for f in outcome.plan.errors]
         if outcome.state != events.OK:
             return
-        failed = outcome.counts["failed"] or outcome.failed_checks
+        failed = outcome.counts["failed"] or outcome.failed_checks or any(one.status for one in outcome.answers.values())
         drifted = outcome.counts["changed"] if self._job.mode == VERIFY else 0
         if drifted:
             failed = True

@@ -72,10 +72,12 @@ def provision(
     questions: Tuple[Probe, ...] = (),
     undo: Optional[Mapping[str, Any]] = None,
     resumes: str = "",
+    about: Mapping[str, Any] = MappingProxyType({}),
 ) -> Tuple[List[HostOutcome], int]:
     """Runs a task over the hosts; outcomes and exit status.
 
-    `undo` is asked of the hosts instead of what roles declare; `resumes` names the run that this one goes on with.
+    `undo` is asked of the hosts instead of what roles declare; `resumes` names the run that this one goes on with;
+    `about` goes into its record besides.
 
     Raises:
         UsageError: an option, the inventory or a role is faulty; nothing was connected to.
@@ -106,10 +108,10 @@ def provision(
         key=own_key(make=True) if options.out else None,
     )
     connector = Connector(login(options), wanted.fetch)
-    about: Dict[str, Any] = {"resumes": resumes} if resumes else {}
+    noted: Dict[str, Any] = {**about, **({"resumes": resumes} if resumes else {})}
     if not questions:
-        about["repeat"] = resume.repetition(mode, vars(options), undo)
-    outcomes, status = execute(task, wanted, hosts, connector, options, bool(questions) or mode == FACTS or task == COPIES, about)
+        noted["repeat"] = resume.repetition(mode, vars(options), undo)
+    outcomes, status = execute(task, wanted, hosts, connector, options, bool(questions) or mode == FACTS or task == COPIES, noted)
     if options.out:
         write = write_error if options.json else write_line
         saved = keeping.save(Path(options.out), keeping.about(wanted, own_roles(options), extra), outcomes, write)

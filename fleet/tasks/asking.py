@@ -1,0 +1,41 @@
+"""The tasks that ask hosts for more than their state: a command of one's own run on each."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Tuple
+
+from invoke.context import Context
+
+from fleet.tasks.options import CONNECT, HOSTS, OWN_ROLES, Table, end, skiff_task, told
+
+COMMAND: Table = {
+    "command": ("", "The command in one text, split into words by a shell's rules, instead of words after --."),
+    "shell": (False, "Give the command to /bin/sh on the host: pipes, globs, variables."),
+}
+LIMIT: Table = {"timeout": ("300", "Seconds that the command may take on a host; then it is killed (default: 300).")}
+
+
+def after_dashes() -> Tuple[str, ...]:
+    """The words after `--`, one by one: Invoke itself keeps them only as one text."""
+    return tuple(sys.argv[sys.argv.index("--") + 1 :]) if "--" in sys.argv else ()
+
+
+@skiff_task(HOSTS, COMMAND, OWN_ROLES, {**CONNECT, **LIMIT})
+def execute(_: Context, command: str, shell: bool, timeout: str, **given: Any) -> None:
+    """Run a command as root on every host; hosts that said the same are shown together.
+
+    Everybody on a host can read a running command's words, and they are kept in the run's record: no secrets in them.
+
+    Example: ./inv exec --hosts all -- uname -r
+    Example: ./inv exec --hosts 'web*' --shell --command 'df -h /var | tail -1' --timeout 20
+    """
+    with told():
+        from fleet.run import command as commands
+        from fleet.run.task import Options, provision
+
+        asked = commands.command(after_dashes(), command, shell, timeout)
+        options = Options(timeout=str(int(asked.timeout) + commands.LIMIT), **given)
+        outcomes, status = provision(commands.NAME, "verify", options, (asked,), about={"command": list(asked.argv)})
+    commands.show(outcomes, given["json"])
+    end(status)

@@ -1,0 +1,109 @@
+"""Commands of one's own on hosts: their words, and what is shown of what hosts said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Tuple
+
+import pytest
+
+from fleet.agent.probes import LONGEST
+from fleet.checks import Outcome, Probe
+from fleet.errors import UsageError
+from fleet.events import Event, Fault, HostOutcome
+from fleet.inventory.model import Host
+from fleet.run import command
+from fleet.run.host import HostRun
+from fleet.run.job import Job
+from fleet.transport.stop import Stop
+from tests.unit.fleet.test_tasks import invoke
+from tests.unit.fleet.wire import agent, answering, done, plan
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "shell", "argv"),
+    [
+        (["ls", "a b", "$HOME"], "", False, ("ls", "a b", "$HOME")),
+        ([], "ls 'a b' $HOME", False, ("ls", "a b", "$HOME")),
+        ([], "ls 'a b' | wc", True, ("/bin/sh", "-c", "ls 'a b' | wc")),
+        (["ls", "*", "|", "wc"], "", True, ("/bin/sh", "-c", "ls * | wc")),
+    ],
+)
+def test_a_commands_words(words: List[str], text: str, shell: bool, argv: Tuple[str, ...]) -> None:
+    assert command.command(words, text, shell, "7") == Probe("exec", argv, timeout=7)
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "timeout", "message"),
+    [
+        ([], "", "1", "which command?"),
+        ([], "  ", "1", "which command?"),
+        ([], "# only a remark'", "1", "No closing quotation"),
+        ([""], "", "1", "name is empty"),
+        (["ls"], "ls", "1", "do not go together"),
+        (["ls", "\udcff"], "", "1", "UTF-8"),
+        (["ls"], "", "0", "--timeout"),
+    ],
+)
+def test_what_is_no_command_is_refused(words: List[str], text: str, timeout: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        command.command(words, text, False, timeout)
+
+
+def test_the_words_after_the_dashes_reach_the_host_one_by_one(tmp_path: Any) -> None:
+    # Invoke would split "a b", take --help for its own, and join it all.
+    invoke("exec", "--hosts", "root@127.0.0.1:1", "--", "echo", "a b", "--help", "--", XDG_STATE_HOME=str(tmp_path))
+    (record,) = tmp_path.glob("skiff/runs/*.jsonl")
+    opening = json.loads(record.read_text().splitlines()[0])
+    assert (opening["task"], opening["command"]) == ("exec", ["echo", "a b", "--help", "--"])
+    shown = invoke("runs.show", XDG_STATE_HOME=str(tmp_path))
+    assert "  echo 'a b' --help --\n" in shown.stdout
+
+
+def answered(host: str, status: int = 0, stdout: str = "", stderr: str = "") -> HostOutcome:
+    return HostOutcome(host, answers={"exec": Outcome(status, stdout, stderr)})
+
+
+def test_hosts_that_said_the_same_are_shown_once_and_failures_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    silent, killed, late = answered("d"), answered("e", -9), answered("f", 124)
+    lost = HostOutcome("g", state="unreachable", faults=[Fault("no route")])
+    said = [answered("a", 0, "6.1\n"), answered("b", 1, "6\n", "bad\n"), answered("c", 0, "6.1\n"), silent, killed, late, lost]
+    command.show(said, False)
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == ["2 hosts: a, c", "  6.1", "d: no output"]
+    late_words = "f: exit status 124, as where the time of --timeout runs out"
+    assert shown.err.splitlines()[:5] == ["b: exit status 1", "  6", "  stderr: bad", "e: ended by signal 9", late_words]
+    assert "no route" in shown.err
+
+
+def test_one_hosts_answer_is_as_it_is_but_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    command.show([answered("a", 0, "1\n\n  2\x1b[2J", "careful\n")], False)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("1\n\n  2\\x1b[2J\n", "careful\n")
+
+
+def test_output_forges_no_other_hosts_heading_and_a_cut_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    command.show([answered("a", 0, "x\nb: all well\r\x1b[1A"), answered("c", 0, "y\n" * (LONGEST // 2))], False)
+    out = capsys.readouterr().out
+    assert "\nb:" not in out
+    assert "\x1b" not in out
+    assert out.endswith("  ... only the first 256 KiB are shown\n")
+
+
+def test_json_tells_each_hosts_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    command.show([answered("a", 3, "x"), HostOutcome("b", state="unreachable")], True)
+    document: Dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert document["a"]["answer"] == {"status": 3, "stdout": "x", "stderr": ""}
+    assert (document["b"]["state"], document["b"]["answer"]) == ("unreachable", None)
+
+
+@pytest.mark.parametrize(("status", "state"), [(0, "ok"), (1, "failed")])
+def test_a_host_whose_command_failed_has_failed_and_its_record_keeps_no_output(status: int, state: str) -> None:
+    results = [{"name": "/exec", "status": status, "stdout": "a password", "stderr": "", "seconds": 0}]
+    heard: List[Event] = []
+    job = Job("verify", questions=(Probe("exec", ("true",)),))
+    peer = agent(answering(plan(), {"type": "probes", "results": results}, done()))
+    outcome = HostRun(Host("h1", "10.0.0.1"), job, lambda *_: peer, heard.append, Stop())()
+    assert (outcome.state, outcome.answers["exec"].stdout) == (state, "a password")
+    assert [event.data for event in heard if event.kind == "answers"] == [{"statuses": {"exec": status}}]
+    assert "a password" not in str(heard)
