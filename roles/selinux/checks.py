@@ -1,4 +1,4 @@
-"""Whether SELinux is as declared: in the running kernel, and in the file that the next boot reads."""
+"""Whether SELinux is as declared: in the running kernel, in the file that the next boot reads, and in every boot entry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def probes(facts: Facts, variables: Variables) -> List[Probe]:
     """The kernel's word and the file's."""
     if variables.string("selinux") == "kept" or not has_selinux(facts):
         return []
-    return [Probe("kernel", ("cat", "/sys/fs/selinux/enforce")), Probe("file", ("cat", FILE))]
+    found = [Probe("kernel", ("cat", "/sys/fs/selinux/enforce")), Probe("file", ("cat", FILE))]
+    if variables.string("selinux") == "disabled" and facts.os_major not in (7, 8) and facts.selinux != "disabled":
+        found.append(Probe("entries", ("grubby", "--info=ALL")))  # from release 9 on the file alone does not do it
+    return found
 
 
 def judge(facts: Facts, variables: Variables, outcomes: Mapping[str, Outcome]) -> List[Check]:
@@ -43,4 +46,18 @@ def judge(facts: Facts, variables: Variables, outcomes: Mapping[str, Outcome]) -
             f"run provision again, or reboot: {FILE}",
         ),
         Check(f"SELinux stays {wanted} after a boot", in_file == wanted, f"{FILE} says {in_file}", "run provision again"),
+        *([_entries(outcomes["entries"])] if "entries" in outcomes else []),
     ]
+
+
+def _entries(outcome: Outcome) -> Check:
+    """Every boot entry that starts a Linux has the argument."""
+    parts = re.split(r"^index=", outcome.stdout, flags=re.MULTILINE)[1:]
+    entries = [part for part in parts if re.search("^kernel=", part, re.MULTILINE)]
+    having = [part for part in entries if re.search(r'^args="(?:.* )?selinux=0(?: .*)?"$', part, re.MULTILINE)]
+    return Check(
+        "SELinux is off in every boot entry",
+        outcome.status == 0 and entries == having != [],
+        outcome.stderr.strip() or f"{len(having)} of {len(entries)} entries have selinux=0",
+        "run provision again; it takes grubby",
+    )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FILE = "/etc/selinux/config"
 ENFORCE = "/sys/fs/selinux/enforce"
 ARGUMENT = "selinux=0"
+CMDLINE = "/proc/cmdline"
+GRUBBY_CURE = "install grubby (dnf install grubby), or see to selinux=0 in every boot entry by the boot loader's own means"
 PATIENCE = 120.0
 NOW, IN_FILE, IN_ARGUMENTS = "now", "in its file", "in the kernel's arguments"
 LINE = re.compile(r"^([ \t]*SELINUX[ \t]*=)[ \t]*(\S*)[ \t]*$", re.MULTILINE)
@@ -49,6 +51,8 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
             _document(mode).write(change, host)
         else:
             _set_argument(mode == "disabled")
+            if _argument_steps(mode, host):
+                raise AgentError("grubby left a boot entry as it was", "", "compare grubby --info=ALL with /boot/loader/entries")
     _note_reboot(mode, host)
 
 
@@ -67,8 +71,12 @@ def undo(place: "Place", host: "Host") -> "Optional[Change]":
         change = Change("restore", "SELinux {} now".format(old), diff.of_value("SELinux now", now, old))
         change.act = lambda: _set_mode(old)
         return change
+    there = old == ARGUMENT
+    _, having = _entries()
+    if having and all(one == there for one in having):
+        return None
     change = Change("restore", "SELinux in the kernel's arguments: {}".format(old))
-    change.act = lambda: _set_argument(old == ARGUMENT)
+    change.act = lambda: _set_argument(there)
     return change
 
 
@@ -78,7 +86,7 @@ def _set_mode(mode: str) -> None:
 
 def _set_argument(there: bool) -> None:
     verb = "--args" if there else "--remove-args"
-    _must(["grubby", "--update-kernel", "ALL", verb, ARGUMENT], "the kernel's arguments cannot be set")
+    _must(["grubby", "--update-kernel", "ALL", verb, ARGUMENT], "the kernel's arguments cannot be set", GRUBBY_CURE)
 
 
 def running() -> str:
@@ -104,25 +112,37 @@ def _steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
 
 
 def _argument_steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
-    """The kernel's argument decides from EL9 on; grubby, which is slow, is asked only where it can matter."""
-    if mode != "disabled" and not any(ARGUMENT in read(path).split() for path in _boot_files()):
+    """The kernel's argument decides from EL9 on; grubby, which is slow, is asked only where it can matter.
+
+    Where it cannot tell, that is an error: unless the argument is this kernel's alone, as in a container, and no boot entry's.
+    """
+    off = mode == "disabled"
+    kept = any(ARGUMENT in read(path).split() for path in _boot_files())
+    if off and _major(host) in (7, 8):
         return []
-    if mode == "disabled" and _major(host) in (7, 8):
+    if not off and not kept and ARGUMENT not in read(CMDLINE).split():
         return []
-    done = process.run(["grubby", "--info=ALL"], PATIENCE)
-    having = [ARGUMENT in entry.split() for entry in re.findall(r"^args=\"(.*)\"$", done.stdout, re.MULTILINE)]
-    if mode == "disabled" and not having and running() != "disabled":
-        raise done.failure("the kernel's arguments cannot be told", "set {} by the boot loader's own means".format(ARGUMENT))
-    if mode == "disabled" and not all(having):
+    done, having = _entries()
+    if not having and (running() != "disabled" if off else kept):
+        raise done.failure("the kernel's arguments cannot be told", GRUBBY_CURE)
+    if off and not all(having):
         return [(IN_ARGUMENTS, "absent", ARGUMENT)]
-    if mode != "disabled" and any(having):
+    if not off and any(having):
         return [(IN_ARGUMENTS, ARGUMENT, "absent")]
     return []
 
 
+def _entries() -> "Tuple[process.Finished, List[bool]]":
+    """Whether each boot entry that starts a Linux has the argument; one without a line of arguments has none."""
+    done = process.run(["grubby", "--info=ALL"], PATIENCE)
+    entries = [one for one in re.split(r"^index=", done.stdout, flags=re.MULTILINE)[1:] if re.search("^kernel=", one, re.MULTILINE)]
+    lines = [" ".join(re.findall(r"^args=\"(.*)\"$", one, re.MULTILINE)) for one in entries]
+    return done, [ARGUMENT in line.split() for line in lines]
+
+
 def _boot_files() -> "List[str]":
     """Wherever a release keeps the arguments of its boot entries."""
-    return ["/proc/cmdline", "/boot/grub2/grubenv", "/boot/grub2/grub.cfg", *glob.glob("/boot/loader/entries/*.conf")]
+    return ["/boot/grub2/grubenv", "/boot/grub2/grub.cfg", *glob.glob("/boot/loader/entries/*.conf")]
 
 
 def _major(host: "Host") -> int:
@@ -146,7 +166,7 @@ def _document(mode: str) -> Document:
     return Document(FILE, data=new.encode("utf-8"))
 
 
-def _must(argv: "List[str]", brief: str) -> None:
+def _must(argv: "List[str]", brief: str, cure: str = "") -> None:
     done = process.run(argv)
     if done.status != 0:
-        raise done.failure(brief)
+        raise done.failure(brief, cure)

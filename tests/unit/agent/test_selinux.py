@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,13 +13,35 @@ from fleet.agent.errors import AgentError
 from fleet.agent.kinds import selinux
 
 INFO = 'index=0\nkernel="/boot/vmlinuz"\nargs="ro quiet{}"\n'
+# What grubby says on release 9, with the rescue entry and another system's.
+NINE = """index=0
+kernel="/boot/vmlinuz-5.14.0-503.14.1.el9_5.x86_64"
+args="ro crashkernel=1G-4G:192M,4G-64G:256M,64G-:512M rhgb quiet $tuned_params{0}"
+root="/dev/mapper/rl-root"
+initrd="/boot/initramfs-5.14.0-503.14.1.el9_5.x86_64.img $tuned_initrd"
+title="Rocky Linux (5.14.0-503.14.1.el9_5.x86_64) 9.5 (Blue Onyx)"
+id="8be3d8c9e6a94cf0a1b5a3a9d2f3c4e5-5.14.0-503.14.1.el9_5.x86_64"
+index=1
+kernel="/boot/vmlinuz-0-rescue-8be3d8c9e6a94cf0a1b5a3a9d2f3c4e5"
+{1}
+root="/dev/mapper/rl-root"
+initrd="/boot/initramfs-0-rescue-8be3d8c9e6a94cf0a1b5a3a9d2f3c4e5.img"
+title="Rocky Linux (0-rescue-8be3d8c9e6a94cf0a1b5a3a9d2f3c4e5) 9.5 (Blue Onyx)"
+id="8be3d8c9e6a94cf0a1b5a3a9d2f3c4e5-0-rescue"
+index=2
+non linux entry
+"""
+RESCUE = 'args="ro rhgb quiet{}"'
+OFF = " selinux=0"
 
 
 class Nine:
-    """A host of release 9."""
+    """A host of release 9, or another."""
 
-    facts = {"os": {"version_id": "9"}}
     reboot = ""
+
+    def __init__(self, release: str = "9") -> None:
+        self.facts = {"os": {"version_id": release}}
 
     def needs_reboot(self, reason: str) -> None:
         self.reboot = reason
@@ -30,6 +53,8 @@ def enforcing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("ENFORCE", "1"), ("FILE", "SELINUX=enforcing\nSELINUXTYPE=targeted\n")):
         (tmp_path / name).write_text(text)
         monkeypatch.setattr(selinux, name, str(tmp_path / name))
+    monkeypatch.setattr(selinux, "CMDLINE", str(tmp_path / "cmdline"))
+    monkeypatch.setattr(selinux, "_boot_files", lambda: [str(tmp_path / "grubenv")])
     return tmp_path
 
 
@@ -54,3 +79,74 @@ def test_off_is_no_success_where_the_arguments_cannot_be_told(
     answer(monkeypatch, said, status)
     with pytest.raises(AgentError, match="the kernel's arguments cannot be told"):
         selinux.check({"mode": "disabled"}, host)
+
+
+def test_a_missing_grubby_is_told_with_the_cure(enforcing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host: Any = Nine("10.0")
+    answer(monkeypatch, "", process.MISSING)
+    with pytest.raises(AgentError) as caught:
+        selinux.check({"mode": "disabled"}, host)
+    assert "grubby is not installed" in caught.value.details
+    assert "dnf install grubby" in caught.value.resolution
+
+
+@pytest.mark.parametrize("release", ["9.5", "10"])
+@pytest.mark.parametrize(
+    ("first", "rescue", "wanted"),
+    [
+        (OFF, RESCUE.format(OFF), False),
+        (OFF, RESCUE.format(""), True),
+        (OFF, "", True),  # an entry without a line of arguments
+        ("", RESCUE.format(OFF), True),
+        (" selinux=01", RESCUE.format(OFF), True),
+    ],
+)
+def test_off_is_off_in_every_boot_entry(
+    enforcing: Path, monkeypatch: pytest.MonkeyPatch, release: str, first: str, rescue: str, wanted: bool
+) -> None:
+    host: Any = Nine(release)
+    (enforcing / "ENFORCE").write_text("0")
+    (enforcing / "FILE").write_text("SELINUX=disabled\n")
+    answer(monkeypatch, NINE.format(first, rescue))
+    change = selinux.check({"mode": "disabled"}, host)
+    assert (change.summary if change else None) == ("SELinux disabled: in the kernel's arguments" if wanted else None)
+
+
+@pytest.mark.parametrize("release", ["7.9", "8.10"])
+def test_before_release_9_the_file_is_enough(enforcing: Path, monkeypatch: pytest.MonkeyPatch, release: str) -> None:
+    host: Any = Nine(release)
+    answer(monkeypatch, "", process.MISSING)
+    change = selinux.check({"mode": "disabled"}, host)
+    assert change is not None
+    assert change.summary == "SELinux disabled: now, in its file"
+
+
+def test_an_argument_that_stays_cannot_be_passed_over(enforcing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host: Any = Nine()
+    (enforcing / "grubenv").write_text("kernelopts=ro selinux=0\n")
+    answer(monkeypatch, "", process.MISSING)
+    with pytest.raises(AgentError, match="the kernel's arguments cannot be told"):
+        selinux.check({"mode": "enforcing"}, host)
+    answer(monkeypatch, NINE.format("", RESCUE.format(OFF)))
+    change = selinux.check({"mode": "enforcing"}, host)
+    assert change is not None
+    assert change.summary == "SELinux enforcing: in the kernel's arguments"
+
+
+def test_a_container_sees_the_arguments_of_the_machine_outside(enforcing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host: Any = Nine()
+    (enforcing / "cmdline").write_text("ro selinux=0\n")
+    answer(monkeypatch, "", process.MISSING)
+    assert selinux.check({"mode": "enforcing"}, host) is None
+
+
+def test_an_entry_that_grubby_leaves_is_no_success(enforcing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host: Any = Nine()
+    host.ledger = SimpleNamespace(enter=lambda *_: None)
+    (enforcing / "ENFORCE").write_text("0")
+    (enforcing / "FILE").write_text("SELINUX=disabled\n")
+    answer(monkeypatch, NINE.format(OFF, RESCUE.format("")))
+    change = selinux.check({"mode": "disabled"}, host)
+    assert change is not None
+    with pytest.raises(AgentError, match="grubby left a boot entry as it was"):
+        selinux.apply({"mode": "disabled"}, change, host)

@@ -8,6 +8,7 @@ from typing import Any, List, Sequence
 import pytest
 
 from fleet.agent import process, repositories
+from fleet.agent.errors import AgentError
 from fleet.agent.kinds import module, selinux
 from fleet.resources import Module, Repository, Selinux
 from tests.unit.agent.runs import Runs
@@ -43,7 +44,7 @@ class Machine(Runs):
                 one.remove(words[-1])
             elif "--args" in words and words[-1] not in one:
                 one.append(words[-1])
-        return "".join(f'index=0\nargs="{" ".join(one)}"\n' for one in self.arguments.values())
+        return "".join(f'index=0\nkernel="/boot/vmlinuz"\nargs="{" ".join(one)}"\n' for one in self.arguments.values())
 
     def _modprobe(self, words: List[str]) -> Any:
         if words[0] == "-r" and self.stuck:
@@ -109,6 +110,23 @@ def test_arguments_that_were_there_come_back(machine: Machine) -> None:
     assert machine.arguments["one"] == ["ro"]
     machine.deprovision()
     assert machine.arguments == {"one": ["ro", "selinux=0"], "two": ["ro", "quiet", "selinux=0"]}
+
+
+def test_arguments_that_somebody_has_taken_out_since_are_left(machine: Machine) -> None:
+    machine.apply(Selinux("disabled"))
+    for one in machine.arguments.values():
+        one.remove("selinux=0")
+    assert machine.deprovision() == {}
+    assert not [call for call in machine.calls if "--remove-args" in call]
+
+
+def test_arguments_cannot_be_taken_back_without_grubby(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.apply(Selinux("disabled"))
+    monkeypatch.setattr(Machine, "_grubby", lambda _, words: process.Finished(["grubby", *words], process.MISSING, "", ""))
+    with pytest.raises(AgentError) as caught:
+        machine.deprovision()
+    assert (caught.value.details, caught.value.resolution) == ("grubby is not installed", selinux.GRUBBY_CURE)
+    assert machine.arguments["one"] == ["ro", "selinux=0"]
 
 
 def test_a_module_goes_where_nothing_uses_it(machine: Machine) -> None:

@@ -71,6 +71,24 @@ def test_selinux(mode: str, live: Outcome, file: str, wanted: List[str]) -> None
 
 
 @pytest.mark.parametrize(
+    ("outcome", "passed"),
+    [
+        (said('index=0\nkernel="/a"\nargs="ro selinux=0"\nindex=1\nnon linux entry\n'), True),
+        (said('index=0\nkernel="/a"\nargs="ro selinux=0"\nindex=1\nkernel="/b"\nargs="ro"\n'), False),
+        (said('index=0\nkernel="/a"\nargs="ro selinux=01"\n'), False),
+        (said("", 127, "grubby: not found"), False),
+        (said(""), False),
+    ],
+)
+def test_selinux_is_off_in_every_boot_entry(outcome: Outcome, passed: bool) -> None:
+    off = variables(selinux="disabled")
+    assert [probe.name for probe in selinux.probes(facts("8"), off)] == ["kernel", "file"]
+    assert selinux.probes(facts(), off)[2].argv == ("grubby", "--info=ALL")
+    outcomes = {"kernel": said("0"), "file": said("SELINUX=disabled\n"), "entries": outcome}
+    assert failed(selinux.judge(facts(), off, outcomes)) == ([] if passed else ["SELinux is off in every boot entry"])
+
+
+@pytest.mark.parametrize(
     ("outcome", "wanted"),
     [
         (said("1\n1\n1\n"), []),
