@@ -85,6 +85,12 @@ def test_missing_modules_are_brought_for_the_kernel_that_runs(engine: str) -> No
     assert [one for one in packages.resources(host, given) if one != extra] == packages.resources(after, given)
 
 
+def test_a_container_gets_no_modules_of_its_own() -> None:
+    host = recorded("rocky-10", br_netfilter=False, virtualisation="systemd-nspawn")
+    assert modules.brought(host, variables()) is None
+    assert modules.brought(recorded("rocky-10", br_netfilter=False, virtualisation="none"), variables())
+
+
 @pytest.mark.parametrize(
     ("name", "kernel_release"),
     [
