@@ -51,6 +51,7 @@ def namespace() -> Collection:
     """The tasks under their names."""
     root = Collection(*TOP)
     root.add_task(asking.execute, name="exec")
+    root.add_task(asking.ps)
     for group, members in GROUPS.items():
         collection = Collection(group)
         for name, member in members.items():

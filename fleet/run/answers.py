@@ -18,15 +18,17 @@ SKIFF = "/usr/local/bin/skiff"
 
 
 # Docker's own client answers where its engine is the host's, and Skiff's is at rest.
-ASK = (
+CLIENT = (
+    f"client={SKIFF} json=json; "
     "if grep -qs X-Skiff=engine /etc/systemd/system/docker.service.d/skiff.conf && ! systemctl --quiet is-active skiff.service; "
-    f'then exec /usr/bin/docker "$@"; fi; exec {SKIFF} "$@"'
+    "then client=/usr/bin/docker json='{{json .}}'; fi; "
 )
+ASK = CLIENT + 'exec "$client" "$@"'
 
 
-def question(*words: str) -> Probe:
-    """A command of the client of the host's engine."""
-    return Probe(words[0], ("/bin/sh", "-c", ASK, "sh", *words))
+def question(*words: str, script: str = ASK) -> Probe:
+    """A command of the client of the host's engine, or a script with `$client` and the `$json` that is its --format."""
+    return Probe(words[0], ("/bin/sh", "-c", script, "sh", *words))
 
 
 def show_answers(outcomes: Sequence[HostOutcome], name: str, as_json: bool) -> bool:
@@ -37,6 +39,12 @@ def show_answers(outcomes: Sequence[HostOutcome], name: str, as_json: bool) -> b
     else:
         for line in side_by_side(good, shutil.get_terminal_size().columns) if good else ():
             write_line(line)
+    show_failures(outcomes, name)
+    return len(good) == len(outcomes)
+
+
+def show_failures(outcomes: Sequence[HostOutcome], name: str) -> None:
+    """Prints what the client said where it failed, and why hosts gave no answer."""
     for outcome in outcomes:
         answer = outcome.answers.get(name)
         if answer is not None and answer.status != 0:
@@ -46,7 +54,6 @@ def show_answers(outcomes: Sequence[HostOutcome], name: str, as_json: bool) -> b
             told = "\n  ".join(harmless(said).splitlines())
             write_error(f"{outcome.host}: {told}")
     show_faults(outcomes)
-    return len(good) == len(outcomes)
 
 
 def as_document(outcomes: Sequence[HostOutcome], name: str) -> Dict[str, Any]:

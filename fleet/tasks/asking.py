@@ -1,4 +1,4 @@
-"""The tasks that ask hosts for more than their state: a command of one's own run on each."""
+"""The tasks that ask hosts for more than their state: a command of one's own run on each, their containers."""
 
 from __future__ import annotations
 
@@ -39,3 +39,20 @@ def execute(_: Context, command: str, shell: bool, timeout: str, **given: Any) -
         outcomes, status = provision(commands.NAME, "verify", options, (asked,), about={"command": list(asked.argv)})
     commands.show(outcomes, given["json"])
     end(status)
+
+
+@skiff_task(HOSTS, {"all": (False, "Those that have ended too.")}, OWN_ROLES, CONNECT)
+def ps(_: Context, **given: Any) -> None:
+    """List the containers of every host's engine, Skiff's or Docker's, in one table.
+
+    Example: ./inv ps --hosts all
+    Example: ./inv ps --hosts 'web*' --all --json
+    """
+    with told():
+        from fleet.run import containers
+        from fleet.run.task import Options, provision
+
+        every = given.pop("all")
+        outcomes, status = provision(containers.NAME, "verify", Options(**given), (containers.asked(every),))
+    told_by_all = containers.show(outcomes, given["json"])
+    end(status or (0 if told_by_all else 2))

@@ -1,13 +1,16 @@
-"""Hosts asked: a command of one's own on each."""
+"""Hosts asked: a command of one's own on each, their containers."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from fleet import probe_image
 from fleet.lab import Lab
+from tests.lab.conftest import FreshHost
 from tests.lab.suite import Suite
 
 
@@ -41,3 +44,21 @@ def test_a_host_whose_key_is_not_known_is_not_asked(suite: Suite, lab: Lab) -> N
     done = suite.run("exec", f"root@{lab.status()[0].address}", "--", "touch", "/run/asked")
     assert (done.returncode, "host key" in done.stderr) == (3, True), done.stderr
     assert lab.exec("lab1", ["test", "-e", "/run/asked"]).returncode == 1
+
+
+def test_containers_of_all_hosts_stand_in_one_table(suite: Suite, lab: Lab, fresh_host: FreshHost, tmp_path: Path) -> None:
+    host = fresh_host().name
+    assert suite.run("provision", host).returncode == 0
+    image = probe_image.build(report=lambda _: None, root=tmp_path)
+    with image.open("rb") as stream:
+        subprocess.run([*lab.ssh_argv(host), "skiff load"], stdin=stream, stdout=subprocess.DEVNULL, check=True)
+    for name, words in (("web", "sleep 1000"), ("done", "true")):
+        start = f"skiff run {'-d' if name == 'web' else ''} --name {name} --network none {probe_image.REFERENCE} {words}"
+        assert lab.exec(host, ["sh", "-c", start]).returncode == 0
+    running, everything = (json.loads(suite.run("ps", host, "--json", *words).stdout)[host] for words in ((), ("--all",)))
+    assert [one["names"] for one in running["containers"]] == [["web"]]
+    assert {one["names"][0]: one["command"] for one in everything["containers"]} == {"web": "sleep 1000", "done": "true"}
+    # lab1 is as it was booted: no engine answers there, and it hides no other host's list.
+    table = suite.run("ps", f"{host},lab1")
+    assert (table.returncode, table.stdout.splitlines()[1].split()[0]) == (2, host), table.stderr
+    assert "lab1: there is no /usr/local/bin/skiff" in table.stderr

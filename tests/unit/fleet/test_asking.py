@@ -1,4 +1,4 @@
-"""Commands of one's own on hosts: their words, and what is shown of what hosts said."""
+"""Hosts asked: the words of a command of one's own, containers, and what is shown of what hosts said."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fleet.checks import Outcome, Probe
 from fleet.errors import UsageError
 from fleet.events import Event, Fault, HostOutcome
 from fleet.inventory.model import Host
-from fleet.run import command
+from fleet.run import command, containers
 from fleet.run.host import HostRun
 from fleet.run.job import Job
 from fleet.transport.stop import Stop
@@ -107,3 +107,48 @@ def test_a_host_whose_command_failed_has_failed_and_its_record_keeps_no_output(s
     assert (outcome.state, outcome.answers["exec"].stdout) == (state, "a password")
     assert [event.data for event in heard if event.kind == "answers"] == [{"statuses": {"exec": status}}]
     assert "a password" not in str(heard)
+
+
+# As `docker ps --no-trunc --format '{{json .}}'` of 27.3 prints it, some fields left out.
+DOCKERS = (
+    r'{"Command":"\"sh -c \\\"sleep 9\\\"\"","ID":"d36bc54a4834f32bf83f","Image":"nginx:1",'
+    r'"Names":"web","Ports":"0.0.0.0:80->80/tcp","State":"running","Status":"Up 2 minutes"}'
+)
+SKIFFS = {
+    "Id": "cb688b261daacd081e7c", "Names": ["/db"], "Image": "db\x1b[2J:1", "Command": "serve --for a-long-time", "Created": 1,
+    "Status": "Up 1 second", "State": "running", "Ports": [{"PrivatePort": 53, "PublicPort": 5353, "Type": "udp", "IP": "::"}],
+}  # fmt: skip
+
+
+def listed(host: str, stdout: str, status: int = 0, stderr: str = "") -> HostOutcome:
+    return HostOutcome(host, answers={"ps": Outcome(status, stdout, stderr)})
+
+
+def test_containers_of_both_engines_stand_in_one_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert containers.show([listed("a", DOCKERS + "\n"), listed("b", json.dumps(SKIFFS) + "\n"), listed("c", "")], False)
+    assert capsys.readouterr().out.splitlines() == [
+        "HOST  CONTAINER ID  IMAGE        COMMAND                 STATUS        PORTS               NAMES",
+        'a     d36bc54a4834  nginx:1      "sh -c "sleep 9""       Up 2 minutes  0.0.0.0:80->80/tcp  web',
+        'b     cb688b261daa  db\\x1b[2J:1  "serve --for a-long-…"  Up 1 second   :::5353->53/udp     db',
+    ]
+
+
+@pytest.mark.parametrize("line", ["{", "[]", "1", '{"Id": "x"}', "[" * 100_000, '{"ID": 1, "Names": []}'])
+def test_a_list_that_is_none_is_that_hosts_fault(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    liar = listed("liar", line + "\n")
+    assert not containers.show([liar, listed("b", json.dumps(SKIFFS) + "\n")], False)
+    shown = capsys.readouterr()
+    assert "cb688b261daa" in shown.out
+    assert "liar: failed\n  the client's list is not understood" in shown.err
+
+
+def test_a_list_that_was_cut_and_a_client_that_fails_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    cut, down = listed("cut", DOCKERS + "\n" + DOCKERS[:50]), listed("down", "", 1, "cannot connect")
+    assert not containers.show([cut, down, listed("bare", "", 127)], True)
+    shown = capsys.readouterr()
+    document = json.loads(shown.out)
+    assert [one["names"] for one in document["cut"]["containers"]] == [["web"]]
+    assert "longer than 256 KiB" in document["cut"]["faults"][0]["brief"]
+    assert document["down"]["containers"] is None
+    assert "down: cannot connect" in shown.err
+    assert "bare: there is no /usr/local/bin/skiff" in shown.err
