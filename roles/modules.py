@@ -13,7 +13,6 @@ from roles import engine
 NAME = "kernel-modules-extra"
 # A kernel of the release's own, of no variant (+debug, uek), which has other packages: their version, and the architecture.
 KERNEL = re.compile(r"(\d\S*\.el\d+(?:_\d+)?)\.(?:x86_64|aarch64)")
-
 # Where the kernel is the host's own. All else that the agent names is a container, whose modules are the machine's outside.
 MACHINES = {"none", "unknown", "kvm", "qemu", "vmware", "oracle", "microsoft", "xen", "amazon", "google"}
 
