@@ -52,6 +52,7 @@ def namespace() -> Collection:
     root = Collection(*TOP)
     root.add_task(asking.execute, name="exec")
     root.add_task(asking.ps)
+    root.add_task(asking.logs)
     for group, members in GROUPS.items():
         collection = Collection(group)
         for name, member in members.items():

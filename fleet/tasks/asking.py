@@ -1,4 +1,4 @@
-"""The tasks that ask hosts for more than their state: a command of one's own run on each, their containers."""
+"""The tasks that ask hosts for more than their state: a command of one's own run on each, their containers, what those wrote."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ COMMAND: Table = {
     "shell": (False, "Give the command to /bin/sh on the host: pipes, globs, variables."),
 }
 LIMIT: Table = {"timeout": ("300", "Seconds that the command may take on a host; then it is killed (default: 300).")}
+
+LINES: Table = {
+    "container": (None if "logs" in sys.argv and not {"-h", "--help"} & set(sys.argv) else "", "The container's name or identity."),
+    "tail": ("100", "The last lines of each host, or all (default: 100)."),
+    "since": ("", "Only since a time (2026-01-31T12:00:00Z) or for a while (10m)."),
+    "timestamps": (False, "The time before each line, and the lines of all hosts in its order."),
+}
 
 
 def after_dashes() -> Tuple[str, ...]:
@@ -56,3 +63,20 @@ def ps(_: Context, **given: Any) -> None:
         outcomes, status = provision(containers.NAME, "verify", Options(**given), (containers.asked(every),))
     told_by_all = containers.show(outcomes, given["json"])
     end(status or (0 if told_by_all else 2))
+
+
+@skiff_task(HOSTS, LINES, OWN_ROLES, CONNECT, positional=("container",))
+def logs(_: Context, container: str, tail: str, since: str, timestamps: bool, **given: Any) -> None:
+    """Show what a container has written on each host that has one of this name, every line with its host.
+
+    Example: ./inv logs web --hosts all
+    Example: ./inv logs web --hosts 'web*' --since 10m --timestamps
+    """
+    with told():
+        from fleet.run import logs as lines
+        from fleet.run.task import Options, provision
+
+        asked = lines.asked(container, tail, since, timestamps)
+        outcomes, status = provision(lines.NAME, "verify", Options(**given), (asked,))
+    well = lines.show(outcomes, container, timestamps, given["json"])
+    end(status or (0 if well else 2))

@@ -46,19 +46,28 @@ def test_a_host_whose_key_is_not_known_is_not_asked(suite: Suite, lab: Lab) -> N
     assert lab.exec("lab1", ["test", "-e", "/run/asked"]).returncode == 1
 
 
-def test_containers_of_all_hosts_stand_in_one_table(suite: Suite, lab: Lab, fresh_host: FreshHost, tmp_path: Path) -> None:
+def test_containers_of_all_hosts_and_what_they_wrote(suite: Suite, lab: Lab, fresh_host: FreshHost, tmp_path: Path) -> None:
     host = fresh_host().name
     assert suite.run("provision", host).returncode == 0
     image = probe_image.build(report=lambda _: None, root=tmp_path)
     with image.open("rb") as stream:
         subprocess.run([*lab.ssh_argv(host), "skiff load"], stdin=stream, stdout=subprocess.DEVNULL, check=True)
-    for name, words in (("web", "sleep 1000"), ("done", "true")):
+    for name, words in (("web", "sh -c 'echo one; echo two >&2; exec sleep 1000'"), ("done", "true")):
         start = f"skiff run {'-d' if name == 'web' else ''} --name {name} --network none {probe_image.REFERENCE} {words}"
         assert lab.exec(host, ["sh", "-c", start]).returncode == 0
     running, everything = (json.loads(suite.run("ps", host, "--json", *words).stdout)[host] for words in ((), ("--all",)))
     assert [one["names"] for one in running["containers"]] == [["web"]]
-    assert {one["names"][0]: one["command"] for one in everything["containers"]} == {"web": "sleep 1000", "done": "true"}
+    assert {one["names"][0]: one["command"] for one in everything["containers"]} == {
+        "web": "sh -c 'echo one; echo two >&2; exec sleep 1000'",
+        "done": "true",
+    }
     # lab1 is as it was booted: no engine answers there, and it hides no other host's list.
     table = suite.run("ps", f"{host},lab1")
     assert (table.returncode, table.stdout.splitlines()[1].split()[0]) == (2, host), table.stderr
     assert "lab1: there is no /usr/local/bin/skiff" in table.stderr
+    stamped = suite.run("logs", host, "web", "--timestamps", "--tail", "2")
+    assert stamped.returncode == 0, stamped.stderr
+    assert [line.split()[0::3] for line in stamped.stdout.splitlines()] == [[host, "one"], [host, "two"]]
+    assert json.loads(suite.run("logs", host, "done", "--json").stdout)[host]["lines"] == []
+    nowhere = suite.run("logs", host, "nix")
+    assert (nowhere.returncode, nowhere.stderr) == (2, "no host has a container nix\n")

@@ -131,6 +131,10 @@ def test_a_host_changes_its_engine_and_back(suite: Suite, lab: Lab, fresh_host: 
     # And back, with a container of Docker's at work, which has to be stopped.
     load(lab, host, "docker", tmp_path)
     run(lab, host, "docker", "theirs", "--detach", "--stop-timeout 1")
+    asking = Suite(lab, tmp_path)
+    (container,) = json.loads(asking.run("ps", host, "--json").stdout)[host]["containers"]
+    assert (container["names"], container["command"]) == (["theirs"], "sleep 1000")
+    assert [json.loads(asking.run("logs", host, name, "--json").stdout)[host]["lines"] for name in ("theirs", "nix")] == [[], None]
     refused = suite.document("provision", host, *compat)
     assert [fault["brief"] for fault in refused[host]["faults"]] == ["docker-ce runs containers on this host: theirs"]
     assert "departure:docker-ce" in provisioned(suite, host, *compat, *stop)

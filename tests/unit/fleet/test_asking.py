@@ -12,7 +12,7 @@ from fleet.checks import Outcome, Probe
 from fleet.errors import UsageError
 from fleet.events import Event, Fault, HostOutcome
 from fleet.inventory.model import Host
-from fleet.run import command, containers
+from fleet.run import command, containers, logs
 from fleet.run.host import HostRun
 from fleet.run.job import Job
 from fleet.transport.stop import Stop
@@ -152,3 +152,49 @@ def test_a_list_that_was_cut_and_a_client_that_fails_are_told(capsys: pytest.Cap
     assert document["down"]["containers"] is None
     assert "down: cannot connect" in shown.err
     assert "bare: there is no /usr/local/bin/skiff" in shown.err
+
+
+def wrote(host: str, stdout: str = "", status: int = 0, stderr: str = "") -> HostOutcome:
+    return HostOutcome(host, answers={"logs": Outcome(status, stdout, stderr)})
+
+
+ABSENT = wrote("none", stderr="Error response from daemon: No such container: web\n")
+FIRST = "2026-11-26T20:02:27.1Z one\nno time\n2026-11-26T20:02:29.000000001Z three\n"
+SECOND = "2026-11-26T20:02:27.100000001Z two\x1b[2J\r\n2026-11-26T20:02:30Z four"
+
+
+@pytest.mark.parametrize(
+    ("timestamps", "order"), [(False, ["one", "no", "three", "two", "four"]), (True, ["one", "no", "two", "three", "four"])]
+)
+def test_lines_stand_by_host_or_by_time(timestamps: bool, order: List[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert logs.show([wrote("a", FIRST), ABSENT, wrote("web2", SECOND)], "web", timestamps, False)
+    shown = capsys.readouterr()
+    lines = shown.out.splitlines()
+    assert [next(word for word in order if word in line) for line in lines] == order
+    assert lines[:2] == ["a    | 2026-11-26T20:02:27.1Z one", "a    | no time"]
+    assert "web2 | 2026-11-26T20:02:27.100000001Z two\\x1b[2J" in lines
+    assert shown.err == ""
+
+
+def test_a_container_that_no_host_has_and_a_client_that_fails_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not logs.show([ABSENT], "web", False, False)
+    assert capsys.readouterr().err == "no host has a container web\n"
+    assert not logs.show(
+        [wrote("a", "x\n"), wrote("b", "bad --since\n", 1), wrote("c", "y\n" * (LONGEST // 2))], "web", False, False
+    )
+    shown = capsys.readouterr()
+    assert shown.out.startswith("a | x\nc | y\n")
+    assert "b: bad --since\n" in shown.err
+    assert "c: only the first 256 KiB are shown" in shown.err
+
+
+def test_json_tells_lines_apart_from_no_container(capsys: pytest.CaptureFixture[str]) -> None:
+    assert logs.show([wrote("a", "x\n\ny"), wrote("b"), ABSENT], "web", False, True)
+    document = json.loads(capsys.readouterr().out)
+    assert [document[host]["lines"] for host in ("a", "b", "none")] == [["x", "", "y"], [], None]
+
+
+@pytest.mark.parametrize(("container", "tail"), [("", "1"), ("--help", "1"), ("a b", "1"), ("web", "-1"), ("web", "few")])
+def test_what_names_no_lines_is_refused(container: str, tail: str) -> None:
+    with pytest.raises(UsageError):
+        logs.asked(container, tail, "", False)
