@@ -164,7 +164,7 @@ def told(name: str, found: Iterator[Dict[str, Any]], details: bool) -> Optional[
         hosts,
         first.get("repeat") or {},
         first.get("resumes", ""),
-        tuple(first.get("command", ())),
+        tuple(map(str, first.get("command", ()))),
     )
     for line in found:
         run.ended = max(run.ended, line["at"])
