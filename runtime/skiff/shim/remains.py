@@ -1,7 +1,12 @@
-"""Clears away what a dead shim left: the container it kept is killed, as 137, and nothing of it stays but its exit record."""
+"""Clears away what a dead shim left: the container it kept is killed, as 137, and nothing of it stays but its exit record.
+
+Its launcher and the daemon may both find a shim dead; the lock on the exec root's directory (flock) lets one of them clear at a
+time, for two would freeze and kill the same control group, and remove it under each other.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 from skiff.cgroup.manager import open_manager
@@ -17,6 +22,15 @@ if TYPE_CHECKING:
 
 def clear(exec_root: str, identity: str) -> dict[str, Any] | None:
     """The exit record if there was something to clear; Conflict if the shim lives."""
+    root = os.open(exec_root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(root, fcntl.LOCK_EX)
+        return _clear(exec_root, identity)
+    finally:
+        os.close(root)
+
+
+def _clear(exec_root: str, identity: str) -> dict[str, Any] | None:
     store = Store(f"{exec_root}/oci")
     try:
         state = store.load(identity)
