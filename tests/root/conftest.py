@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -53,6 +54,13 @@ def _hierarchies() -> list[str]:
 
 @pytest.fixture(scope="package", autouse=True)
 def own_namespaces() -> Iterator[None]:
+    """The tests of this directory are apart from the machine."""
+    with apart():
+        yield
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
     """Mount and network namespaces of our own, so that what others do on the machine is not seen here, nor ours there."""
     missing = _needs()
     if missing:

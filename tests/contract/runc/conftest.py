@@ -16,15 +16,22 @@ from skiff.linux import mounts
 from tests.contract.conftest import needs_root
 from tests.contract.runc.bench import THEIRS, Bench
 from tests.contract.runc.rootless import Rootless
-from tests.root.conftest import busybox, own_namespaces
+from tests.root.conftest import apart, busybox
 
-__all__ = ["busybox", "own_namespaces"]  # fixtures are there by their names
+__all__ = ["busybox"]  # a fixture is there by its name
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_namespaces() -> Iterator[None]:
+    """These tests alone are apart from the machine: a package without an __init__ would mean the whole session."""
+    with apart():
+        yield
 
 
 HOLDER = ["unshare", "--uts", "--ipc", "--net", "--cgroup", "--pid", "--time", "--fork", "--kill-child"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def holder(own_namespaces: None) -> Iterator[str]:
     """The /proc directory of a process in namespaces of its own."""
     needs_root()
@@ -37,7 +44,7 @@ def holder(own_namespaces: None) -> Iterator[str]:
             process.kill()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def place(own_namespaces: None) -> Iterator[Path]:
     """Where everything is, with a directory `source` that has another mount in it."""
     path = Path(tempfile.mkdtemp(prefix="skiff-bench-"))
@@ -54,7 +61,7 @@ def place(own_namespaces: None) -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def bench(place: Path, busybox: Path, holder: str) -> Iterator[Bench]:
     """Root's."""
     if shutil.which(THEIRS) is None:
@@ -67,7 +74,7 @@ def bench(place: Path, busybox: Path, holder: str) -> Iterator[Bench]:
         files.remove(root + prefix)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def rootless(place: Path, bench: Bench, busybox: Path, holder: str) -> Rootless:
     """That of a user without rights."""
     made = Rootless(place / "rootless", busybox, holder)
