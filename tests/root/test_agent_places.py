@@ -27,7 +27,7 @@ open("/sys/fs/selinux/enforce", "w").write(words[0])
 """
 GRUBBY = """
 if "--info=ALL" in sys.argv:
-    print("\\n".join('index=%d\\nargs="%s"' % pair for pair in enumerate(state["entries"])))
+    print("\\n".join('index=%d\\nkernel="/boot/vmlinuz"\\nargs="%s"' % pair for pair in enumerate(state["entries"])))
 else:
     with_it = "--args" in sys.argv
     state["entries"] = [entry.replace(" selinux=0", "") + (" selinux=0" if with_it else "") for entry in state["entries"]]
