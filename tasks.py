@@ -26,6 +26,7 @@ TOP = (
     project.bundle,
     project.demo,
     project.lint,
+    project.reference,
 )
 GROUPS: Dict[str, Dict[str, Any]] = {
     "inventory": {

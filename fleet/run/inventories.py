@@ -11,6 +11,7 @@ from fleet.inventory.load import inventory_file, inventory_files, read_inventory
 from fleet.inventory.model import Inventory
 from fleet.inventory.patterns import choose
 from fleet.progress.output import write_error, write_line
+from fleet.run import again
 from fleet.run.answers import print_json
 
 HOME = Path(__file__).resolve().parent.parent.parent / "inventory"
@@ -30,7 +31,7 @@ def show(view: str, hosts: str, inventory: str, json: bool) -> None:
         UsageError: the inventory is faulty, or the pattern names no host of it.
     """
     opened = open_inventory(inventory)
-    names, outsiders = choose(opened, hosts)
+    names, outsiders = choose(opened, again.expanded(hosts, opened.names, write_error))
     for name in outsiders:
         raise UsageError(f"--hosts: {name!r} stands in no inventory")
     build, lines = VIEWS[view]

@@ -9,7 +9,7 @@ from invoke.context import Context
 from fleet.tasks.options import ROLES, Table, skiff_task, told
 
 INVENTORY: Table = {
-    "hosts": ("all", "Names, groups, globs, exclusions (all:!web3), separated by commas (default: all)."),
+    "hosts": ("all", "Names, groups, globs, exclusions (all:!web3), @failed of the last run, separated by commas (default: all)."),
     "inventory": ("", "Inventory file, Skiff's or Ansible's, instead of inventory/hosts.yml and the running lab's."),
     "json": (False, "One JSON document on standard output."),
 }

@@ -14,7 +14,7 @@ from invoke.tasks import task
 Table = Dict[str, Tuple[object, str]]
 
 HOSTS: Table = {
-    "hosts": ("", "Names, groups, all, globs, exclusions (all:!web3) and addresses (root@10.0.0.5:22), separated by commas."),
+    "hosts": ("", "Names, groups, all, globs, exclusions (all:!web3), @failed of the last run, and addresses (root@10.0.0.5:22)."),
 }
 CONNECT: Table = {
     "inventory": ("", "Inventory file, instead of inventory/hosts.yml and the running lab's."),

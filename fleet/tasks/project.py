@@ -6,7 +6,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from fleet.tasks.options import Table, end, skiff_task, told
+from fleet.tasks.options import CONNECT, Table, end, skiff_task, told
 
 BUSYBOX: Table = {
     "arch": ("", "Architecture of the probe image, x86_64 or aarch64 (default: this machine's)."),
@@ -39,6 +39,21 @@ def demo(_: Context, keep: bool) -> None:
         from fleet import demo as tour
 
         tour.run(keep, print)
+
+
+@skiff_task()
+def reference(_: Context) -> None:
+    """Draw the pages of docs/reference anew: every task, role, variable and message.
+
+    Example: ./inv reference
+    """
+    from fleet.reference import files
+    from tasks import ns
+
+    for path, text in files.pages(ns, CONNECT).items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        print(path.relative_to(files.ROOT))
 
 
 @skiff_task()

@@ -8,9 +8,11 @@ import pytest
 
 from fleet.agent import masked
 from fleet.errors import UsageError
+from fleet.events import HostOutcome
 from fleet.inventory import views
 from fleet.inventory.load import read_inventory
 from fleet.inventory.patterns import choose
+from fleet.record import Record
 from fleet.run import inventories
 
 NATIVE = """\
@@ -160,6 +162,17 @@ def test_each_view_is_a_document_too(view: str, expected: object, native: Path, 
 def test_a_host_that_stands_in_no_inventory_is_refused(native: Path) -> None:
     with pytest.raises(UsageError, match=r"--hosts: 'root@10\.0\.0\.5' stands in no inventory"):
         inventories.show("list", "root@10.0.0.5", str(native), json=False)
+
+
+def test_hosts_of_the_last_run_are_shown(
+    native: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    record = Record("provision")
+    record.begin("20260101-000000-a", ["web1", "db1"])
+    record.end([HostOutcome("web1", state="failed"), HostOutcome("db1", state="ok")], False)
+    inventories.show("list", "@failed", str(native), json=True)
+    assert list(json.loads(capsys.readouterr().out)) == ["web1"]
 
 
 def test_warnings_go_to_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

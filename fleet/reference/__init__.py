@@ -1,0 +1,1 @@
+"""The reference in docs/reference, drawn from what it describes: tasks, variables, messages."""
