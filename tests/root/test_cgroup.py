@@ -21,6 +21,7 @@ from skiff.cgroup.manager import open_manager
 from skiff.cgroup.v1 import V1
 from skiff.cgroup.v2 import V2
 from skiff.errors import Conflict, SkiffError, SyscallError, Unsupported
+from skiff.linux import namespaces
 
 if TYPE_CHECKING:
     from skiff.cgroup.manager import CgroupManager
@@ -429,3 +430,31 @@ def test_a_group_that_is_removed_while_a_signal_is_sent_needs_no_thaw(real: Cgro
     monkeypatch.setattr(files, "signal_all", killed_and_removed)
     group.kill(signal.SIGTERM)
     assert process.returncode == -signal.SIGTERM
+
+
+@pytest.mark.skipif("v2" not in KINDS, reason="version 2 is not mounted")
+def test_a_sibling_is_born_in_a_group(cgroup_prefix: str) -> None:
+    directory = f"{hierarchy.discover().unified}{cgroup_prefix}"
+    os.makedirs(directory)
+    group = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+    told, tells = os.pipe()
+    maker = os.fork()
+    if maker == 0:
+        try:
+            sibling = namespaces.fork_into(group, namespaces.CLONE_PARENT)
+            if sibling == 0:
+                signal.pause()
+            os.write(tells, b"%d" % sibling)
+        finally:
+            os._exit(0)
+    os.close(tells)
+    try:
+        sibling = int(os.read(told, 16))
+        assert files.pids(directory) == [sibling]
+        os.kill(sibling, signal.SIGKILL)
+        assert os.waitpid(sibling, 0) == (sibling, signal.SIGKILL)  # it is a child of ours
+    finally:
+        os.waitpid(maker, 0)
+        os.close(told)
+        os.close(group)
+        files.remove(directory)

@@ -186,7 +186,7 @@ def test_a_process_outside_that_holds_the_output_does_not_hold_up_the_exit(box: 
 
 def test_a_full_disk_under_the_log_and_the_state_ends_no_container(box: Box, small_disk: Path) -> None:
     (box.path / "c1.log").symlink_to(small_disk / "log")
-    container = box.create(box.spec("sh", "-c", "head -c 8000000 /dev/zero | tr '\\0' '\\n'; exit 5"))
+    container = box.create(box.spec("sh", "-c", "head -c 500000 /dev/zero | tr '\\0' '\\n'; exit 5"))
     assert container.run()["code"] == 5
 
 

@@ -65,6 +65,10 @@ def fork_sibling() -> int:
 
 
 def fork_into(cgroup: int, flags: int = 0) -> int:
-    """fork(2), but the child is born in a cgroup of version 2, an open directory; 0 in the child. For a process with one thread."""
-    arguments = _CLONE_ARGS.pack(CLONE_INTO_CGROUP | flags, 0, 0, 0, _SIGCHLD, 0, 0, 0, 0, 0, cgroup)
+    """fork(2), but the child is born in a cgroup of version 2, an open directory; 0 in the child. For a process with one thread.
+
+    A sibling's parent hears of its end by our own signal, and clone3 refuses another.
+    """
+    signal = 0 if flags & CLONE_PARENT else _SIGCHLD
+    arguments = _CLONE_ARGS.pack(CLONE_INTO_CGROUP | flags, 0, 0, 0, signal, 0, 0, 0, 0, 0, cgroup)
     return check(HOLDING.syscall(_CLONE3, arguments, ctypes.c_size_t(_CLONE_ARGS.size)), "clone3")
