@@ -33,7 +33,7 @@ def unpack(stream: "IO[bytes]", folder: str) -> None:
             for member in archive:
                 _place(archive, member, folder)
     except (tarfile.TarError, EOFError, ValueError) as error:
-        raise AgentError("the archive cannot be read", str(error)) from error
+        raise AgentError("the archive cannot be read", str(error), "make it anew: ./inv bundle for the runtime's") from error
 
 
 def _place(archive: "tarfile.TarFile", member: "tarfile.TarInfo", folder: str) -> None:

@@ -12,6 +12,7 @@ from fleet.errors import HostError
 HEAD = struct.Struct(">cI")
 JSON, BYTES, COMPLETE = b"J", b"B", b"E"
 LIMIT = 16 << 20
+NOISE = "something on the host writes into the agent's output: run again, and if it comes again look at what its shells start"
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
@@ -55,7 +56,7 @@ class Decoder:
         while len(self._held) >= HEAD.size:
             kind, length = HEAD.unpack_from(self._held)
             if kind != JSON or length > LIMIT:
-                raise HostError("the agent sent bytes that are no frame", repr(bytes(self._held[:200])))
+                raise HostError("the agent sent bytes that are no frame", repr(bytes(self._held[:200])), NOISE)
             end = HEAD.size + length
             if len(self._held) < end:
                 break
@@ -76,7 +77,7 @@ def decode(payload: bytes) -> Dict[str, Any]:
             # Half a surrogate pair is no text that a terminal or file could take.
             message = json.loads(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
-        raise HostError("the agent sent a message that is not JSON", str(error)) from error
+        raise HostError("the agent sent a message that is not JSON", str(error), NOISE) from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise HostError("the agent sent a message without a type", repr(payload[:200]))
+        raise HostError("the agent sent a message without a type", repr(payload[:200]), NOISE)
     return message

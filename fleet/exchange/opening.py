@@ -12,6 +12,7 @@ from fleet.errors import HostError
 
 LONGEST_LINE = 4096
 KEPT = 1 << 16
+SPOKEN = "log in by hand and see what the login shell, or sudo, says after it was asked to run something"
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Opening:
         line, newline, after = self._out.partition(b"\n")
         if not newline:
             if len(line) > LONGEST_LINE:
-                raise HostError("the host answered with something that is not the agent", repr(line[:200]))
+                raise HostError("the host answered with something that is not the agent", repr(line[:200]), SPOKEN)
             return None, self._out
         return self._line(line.decode("utf-8", "replace")), after
 
@@ -126,4 +127,4 @@ class Opening:
             return ProgramNeeded()
         if len(words) >= 3 and words[0] == "nopython":
             return PythonMissing(words[1], words[2], (*words[3:],))
-        raise HostError("the host answered with something that is not the agent", line[:200])
+        raise HostError("the host answered with something that is not the agent", line[:200], SPOKEN)

@@ -81,7 +81,11 @@ class Session:
         if message["type"] == "fatal":
             raise fatal(message)
         if message["type"] != "hello" or message.get("protocol") != PROTOCOL:
-            raise HostError("the agent speaks another protocol", str(message)[:200])
+            raise HostError(
+                "the agent speaks another protocol",
+                str(message)[:200],
+                "run again from one checkout: another version of Skiff sent it",
+            )
         return message
 
     def run(self, desired: Mapping[str, Any], contents: Mapping[str, Content]) -> Iterator[Message]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import string
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
@@ -49,13 +50,20 @@ def _place(message: Message) -> Tuple[str, str, str]:
 def read(path: Path) -> Iterator[Message]:
     """The messages that a file raises with words of its own."""
     tree = ast.parse(path.read_text())
-    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
-    constants = {name.id: node.value for node in assigned for name in node.targets if isinstance(name, ast.Name)}
+    constants = _texts(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS and node.args:
             text = _words(node.args[0], constants)
             if text and " " in text.strip("*"):
                 yield Message(node.func.id, text, _cure(node, constants))
+
+
+def _texts(tree: ast.Module) -> Dict[str, ast.expr]:
+    """What stands for a name that a file gives one value alone."""
+    assigned = [node for node in ast.walk(tree) if isinstance(node, ast.Assign)]
+    pairs = [(name.id, node.value) for node in assigned for name in node.targets if isinstance(name, ast.Name)]
+    times = Counter(name for name, _ in pairs)
+    return {name: value for name, value in pairs if times[name] == 1}
 
 
 def _cure(call: ast.Call, constants: Dict[str, ast.expr]) -> str:

@@ -81,7 +81,11 @@ def refuse_plain(address: str, who: str) -> None:
     try:
         places = {row[4][0] for row in socket.getaddrinfo(parts.hostname, parts.port, 0, socket.SOCK_STREAM)}
     except OSError as error:
-        raise UsageError(f"--engine: {parts.hostname} is no known host name", str(error)) from error
+        raise UsageError(
+            f"--engine: {parts.hostname} is no known host name",
+            str(error),
+            "write the address that the scheduler printed as it started",
+        ) from error
     if not all(ipaddress.ip_address(str(place).partition("%")[0]).is_loopback for place in places):
         raise UsageError(
             f"--engine: {who} at {address} would be sent passwords and files in plain text",

@@ -51,7 +51,11 @@ def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     if want["active"]:
         found = systemd.Units([name]).properties(name)
         if _running(found) in ("failed", "failing"):
-            raise AgentError("{} was started and failed".format(name), systemd.last_words(name))
+            raise AgentError(
+                "{} was started and failed".format(name),
+                systemd.last_words(name),
+                "`journalctl -u {}` on the host tells more".format(name),
+            )
 
 
 def foresee(_want: "Dict[str, Any]", change: Change, forecast: Forecast) -> None:
