@@ -212,7 +212,7 @@ class Session:
         if self._opening.over:
             return HostError(f"the agent ended before it was done{ended}", said, "run again: the next run continues from here")
         if self._opening.started:
-            return HostError(f"the agent could not be started{ended}", said)
+            return HostError(f"the agent could not be started{ended}", said, "its Python may be broken: `python3 -V` there tells")
         how = "sudo let nothing be run" if self._bootstrap.prompt else "the login shell ran nothing"
         cure = "the login user needs a shell, and has to be root or allowed to run /bin/sh by sudo"
         return HostError(f"{how}{ended}", said, cure)
