@@ -63,7 +63,10 @@ class Elsewhere(Protocol):
 
 
 class Fanout:
-    """One run. `connect` makes the transport of a host, where hosts' runs go on in this process."""
+    """One run. `connect` makes the transport of a host, where hosts' runs go on in this process.
+
+    `meanwhile` is done while the first hosts are being connected to.
+    """
 
     def __init__(
         self,
@@ -72,12 +75,14 @@ class Fanout:
         listeners: Sequence[Listener],
         limits: Optional[Limits] = None,
         elsewhere: Optional[Elsewhere] = None,
+        meanwhile: Optional[Callable[[], None]] = None,
     ) -> None:
         self._job = job
         self._connect = connect
         self._listeners = listeners
         self._places = Places(limits or places.limits(None))
         self._elsewhere = elsewhere
+        self._meanwhile = meanwhile
         self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._futures: Dict[str, Future[HostOutcome]] = {}
         self._outcomes: Dict[str, HostOutcome] = {}
@@ -108,9 +113,11 @@ class Fanout:
 
     def _collect(self, hosts: Sequence[Host], executor: Executor) -> None:
         waiting = deque(hosts)
+        self._fill(waiting, executor)
+        if self._meanwhile:
+            self._meanwhile()
         while len(self._outcomes) < len(hosts):
-            while waiting and self._places.free():
-                self._submit(waiting.popleft(), executor)
+            self._fill(waiting, executor)
             try:
                 # Silence is no event: where it could let another host begin, the clock is looked at.
                 self._take(self._items.get(timeout=LOOK if waiting else None), waiting)
@@ -121,6 +128,10 @@ class Fanout:
         with contextlib.suppress(queue.Empty):
             while True:
                 self._take(self._items.get_nowait(), waiting)
+
+    def _fill(self, waiting: Deque[Host], executor: Executor) -> None:
+        while waiting and self._places.free():
+            self._submit(waiting.popleft(), executor)
 
     def _submit(self, host: Host, executor: Executor) -> None:
         self._places.take(host.name)

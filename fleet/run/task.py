@@ -167,7 +167,8 @@ def execute(
     forks = int(options.forks) if options.forks else None
     with engine.opened(options.engine, forks, job, connector, own_roles(options)) as used:
         listeners = [*files, Record(task, who=job.who, about=about), *shown(job, options, quiet)]
-        fanout = Fanout(job, connector, listeners, used.limits, used.elsewhere)
+        far = used.elsewhere is None and any(host.connection != "local" for host in hosts)
+        fanout = Fanout(job, connector, listeners, used.limits, used.elsewhere, connector.prepare if far else None)
         outcomes = fanout.run(hosts, used.executor)
     return outcomes, exit_status(outcomes, fanout.stopping.is_set())
 

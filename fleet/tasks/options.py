@@ -8,7 +8,7 @@ import sys
 from typing import Any, Callable, Dict, Iterator, Tuple
 
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.tasks import Task, task
 
 # Options: name, default, help. A name's last underscore only keeps Python's own names free.
 Table = Dict[str, Tuple[object, str]]
@@ -48,6 +48,13 @@ VERDICTS: Table = {
 }
 
 
+class Declared(Task[Any]):
+    """A task that is what it was declared as: Invoke copies all of them as it starts, deeply."""
+
+    def __deepcopy__(self, _: Dict[int, Any]) -> Declared:
+        return self
+
+
 def named(*names: str) -> bool:
     """Whether a word stands after one of these tasks: to Invoke, a positional argument is one that may not be left out."""
     return any(word in names and not after.startswith("-") for word, after in zip(sys.argv, sys.argv[1:]))
@@ -63,7 +70,7 @@ def skiff_task(*tables: Table, positional: Tuple[str, ...] = ()) -> Callable[[Ca
         body.__signature__ = inspect.Signature([inspect.Parameter("context", word), *parameters])  # type: ignore[attr-defined] # PEP 362
         lists = [name for name, (default, _) in options.items() if default == []]
         told = {name: text for name, (_, text) in options.items()}
-        return task(auto_shortflags=False, positional=list(positional), iterable=lists, help=told)(body)
+        return task(klass=Declared, auto_shortflags=False, positional=list(positional), iterable=lists, help=told)(body)
 
     return declare
 

@@ -52,18 +52,23 @@ def detoured() -> bool:
     return False
 
 
-def ahead(address: str, port: Optional[int], timeout: float, stopped: Callable[[], bool]) -> Dialled:
+def ahead(address: str, port: Optional[int], timeout: float, stopped: Callable[[], bool], begun: Callable[[], None]) -> Dialled:
     """What `dial` gives or raises; None where SSH's configuration is to be looked into first."""
     if detoured():
+        begun()
         return None
     try:
-        return dial(address, port or SSH_PORT, timeout, stopped)
+        return dial(address, port or SSH_PORT, timeout, stopped, begun)
     except OSError as error:
         return error
 
 
-def dial(address: str, port: int, timeout: float, stopped: Callable[[], bool]) -> socket.socket:
+def dial(
+    address: str, port: int, timeout: float, stopped: Callable[[], bool], begun: Callable[[], None] = lambda: None
+) -> socket.socket:
     """A connection to the first of a host's addresses that answers, and our greeting on it; each is given `timeout` seconds.
+
+    `begun` is called when there is something to wait for.
 
     Raises:
         Unanswered: all refused, or there is no way to any.
@@ -74,7 +79,7 @@ def dial(address: str, port: int, timeout: float, stopped: Callable[[], bool]) -
     for family, kind, protocol, _, place in socket.getaddrinfo(address, port, 0, socket.SOCK_STREAM):
         link = socket.socket(family, kind, protocol)
         try:
-            reach(link, place, timeout, stopped)
+            reach(link, place, timeout, stopped, begun)
             greet(link)
         except OSError as error:
             link.close()
@@ -98,10 +103,13 @@ def greet(link: socket.socket) -> None:
     link.sendall(f"{GREETING}\r\n".encode())
 
 
-def reach(link: socket.socket, place: Tuple[object, ...], timeout: float, stopped: Callable[[], bool]) -> None:
+def reach(
+    link: socket.socket, place: Tuple[object, ...], timeout: float, stopped: Callable[[], bool], begun: Callable[[], None]
+) -> None:
     """Connects a socket."""
     link.setblocking(False)
     status = link.connect_ex(place)
+    begun()
     if status == errno.EINPROGRESS:
         status = settled(link, time.monotonic() + timeout, stopped)
     if status:

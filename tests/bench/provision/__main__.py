@@ -84,14 +84,20 @@ def main() -> int:
                         say(f"{count} hosts, {milliseconds} ms:")
                         for sample in rounds(bench, Hosts(lab, count), names, given.runs, given.repeats):
                             document["samples"].append({"hosts": count, "rtt": milliseconds, **sample})
+                        keep(document, given.json)
                 document["delay"].append({"rtt": milliseconds, **carried})
         finally:
             if not given.keep:
                 lab.down(say)
-    if given.json:
-        Path(given.json).write_text(json.dumps(document, indent=1) + "\n")
+    keep(document, given.json)
     sys.stdout.write(table.draw(document) + "\n")
     return 0
+
+
+def keep(document: Dict[str, Any], file: str) -> None:
+    """Writes the samples so far: an hour of them is not to be lost with the next."""
+    if file:
+        Path(file).write_text(json.dumps(document, indent=1) + "\n")
 
 
 def machine() -> Dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -17,7 +19,8 @@ from tests.bench.provision.contenders import Bench, Contender
 from tests.bench.provision.hosts import Hosts
 from tests.lab.relay import Relay
 
-LIMIT = 600.0
+ACCOUNT = Path(__file__).with_name("account.py")
+LIMIT = 600  # seconds
 SETTLE = 1.0  # seconds for logind, sshd and the users' managers to end what the run before began
 
 
@@ -42,35 +45,32 @@ def run(contender: Contender, hosts: Hosts, watch: bool = False) -> Sample:
         AssertionError: it failed.
     """
     before = hosts.cpu()
-    with tempfile.TemporaryFile() as said:
-        begun = time.perf_counter()
+    account, writing = os.pipe()
+    argv = [sys.executable, "-I", "-S", str(ACCOUNT), str(writing), str(LIMIT), *contender.argv]
+    with tempfile.TemporaryFile() as said, open(account) as reading:
         child = subprocess.Popen(
-            contender.argv, env=contender.environment, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+            argv, env=contender.environment, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, pass_fds=(writing,)
         )
+        os.close(writing)
         with watched(child.pid) if watch else contextlib.nullcontext([0.0]) as seen:
-            limit = threading.Timer(LIMIT, child.kill)
-            limit.start()
-            _, status, usage = os.wait4(child.pid, 0)
-            limit.cancel()
-        wall = time.perf_counter() - begun
-        child.returncode = os.waitstatus_to_exitcode(status)
+            child.wait()
         contender.after()
         time.sleep(SETTLE)
         said.seek(0)
         assert child.returncode == 0, f"{contender.name}: {said.read()[-2000:].decode('utf-8', 'replace')}"
-    memory = max(usage.ru_maxrss / 1024, *seen)
-    return Sample(wall, usage.ru_utime + usage.ru_stime, memory, hosts.cpu() - before)
+        used = json.load(reading)
+    return Sample(used["wall"], used["cpu"], max(used["memory"], *seen), hosts.cpu() - before)
 
 
 @contextlib.contextmanager
 def watched(pid: int) -> Iterator[List[float]]:
-    """The resident memory in MB of a process and all below it, looked at ten times a second."""
+    """The resident memory in MB of all below a process, looked at ten times a second."""
     seen: List[float] = [0.0]
     ended = threading.Event()
 
     def look() -> None:
         while not ended.wait(0.1):
-            seen.append(sum(resident(each) for each in family(pid)))
+            seen.append(sum(resident(each) for each in family(pid)[1:]))
 
     thread = threading.Thread(target=look)
     thread.start()

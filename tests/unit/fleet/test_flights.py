@@ -119,7 +119,7 @@ def reach(
     file.write_text(f"[{address[0]}]:{address[1]} {known.get_name()} {known.get_base64()}\n")
     login = Login(connect_timeout=5, auth_timeout=auth_timeout)
     host = Host("h", address[0], port=address[1], user="me", identity_file=home / "first", known_hosts=file)
-    dialled = ahead(*address, 5, lambda: False) if early else None
+    dialled = ahead(*address, 5, lambda: False, lambda: None) if early else None
     return SshTransport(host, Access(login), login, Stop(), dialled)
 
 
@@ -249,7 +249,7 @@ def test_a_configuration_that_leads_elsewhere_is_read_first(
     (tmp_path / ".ssh" / "config").write_text(f"Host *\n{line}\n")
     module.detoured.cache_clear()
     try:
-        assert ahead(*servers[0].address, 5, lambda: False) is None
+        assert ahead(*servers[0].address, 5, lambda: False, lambda: None) is None
     finally:
         module.detoured.cache_clear()
 
@@ -258,7 +258,7 @@ def test_nobody_there_is_told_when_it_is_asked_for() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     listener.close()
-    found = ahead("127.0.0.1", port, 5, lambda: False)
+    found = ahead("127.0.0.1", port, 5, lambda: False, lambda: None)
     assert isinstance(found, Unanswered)
     assert is_passing(found)
 
