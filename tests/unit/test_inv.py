@@ -64,7 +64,7 @@ def test_silent_when_nothing_changed(checkout: Checkout) -> None:
     checkout.environment()
     assert checkout.run("facts", "--hosts", "a") == (
         0,
-        f"started by {checkout.home} --search-root {checkout.home} facts --hosts a\n",
+        f"started by {checkout.home} --search-root {checkout.home} --write-pyc facts --hosts a\n",
         "",
     )
 
