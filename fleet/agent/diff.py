@@ -29,10 +29,11 @@ def of_value(name: str, old: str, new: str) -> str:
 
 
 def cut(text: str) -> str:
-    """The text, shortened where it is longer than a diff may be."""
+    """The text, shortened where it is longer than a diff may be: by whole lines, for half of a secret is not known as one."""
     if len(text) <= LONGEST:
         return text
-    return "{}\n... {} more characters\n".format(text[:LONGEST], len(text) - LONGEST)
+    kept = text[: text.rfind("\n", 0, LONGEST) + 1]
+    return "{}... {} more characters\n".format(kept, len(text) - len(kept))
 
 
 def weight(text: str) -> int:

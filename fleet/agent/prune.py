@@ -10,7 +10,7 @@ from fleet.agent.state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Set
+    from typing import Dict, List, Set
 
     from fleet.agent.ledger import Entry
 
@@ -53,9 +53,12 @@ def _adds(entry: "Entry", place: Place) -> bool:
 
 
 def _recent(ledger: Ledger, most: int, since: float) -> "Set[str]":
-    """The newest runs that changed something; a run's name begins with its time."""
-    runs = {line["run"] for line in ledger.lines() if "run" in line and line["at"] >= since}
-    return set(sorted(runs, reverse=True)[:most])
+    """The newest runs that changed something, by when they last did: the time in a run's name is that of whoever began it."""
+    newest: "Dict[str, float]" = {}
+    for line in ledger.lines():
+        if "run" in line and line["at"] >= since:
+            newest[line["run"]] = line["at"]
+    return set(sorted(newest, key=lambda run: newest[run], reverse=True)[:most])
 
 
 def _sweep(folder: str, named: "Set[str]") -> None:

@@ -212,7 +212,7 @@ class Run:
             return
         wanted = [one for one in self._probes if one["when"] == "always" or changed or self._mode == "verify"]
         try:
-            results = probes.run(wanted, self._contents)
+            results = probes.run(wanted, self._contents, self._channel.redact)
         except ControlGone:
             self.stop = True
             return

@@ -25,8 +25,8 @@ FACTS, CHECK, APPLY, VERIFY = "facts", "check", "apply", "verify"
 
 
 def new_run() -> str:
-    """A run's name: sorts by time, unique among runs that begin together."""
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+    """A run's name: sorts by time, in UTC for whoever runs it anywhere; unique among runs that begin together."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
 
 
 def whoami() -> str:

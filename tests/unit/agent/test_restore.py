@@ -225,6 +225,14 @@ def test_old_copies_go_and_the_original_never(session: Session, path: Path) -> N
     assert path.read_text() == "0\n"
 
 
+def test_the_newest_runs_are_those_that_were_last_whatever_the_clock_of_their_names(session: Session, path: Path) -> None:
+    for run in ("9-tokyo", "3-utc", "2-lima"):
+        write(session, run, path, f"{run}\n")
+    state = State(str(session.home))
+    prune(state, Ledger(state, "", []), most=2)
+    assert [one["run"] for one in copies(session)] == ["2-lima", "3-utc", "1-a"]
+
+
 def test_whom_runs_put_into_a_group_is_remembered_however_old_they_are(tmp_path: Path) -> None:
     state = State(str(tmp_path / "state"))
     for number, member in enumerate(("alice", "bob", "carol", "dave")):

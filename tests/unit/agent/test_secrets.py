@@ -11,9 +11,12 @@ from urllib.parse import quote
 
 import pytest
 
+from fleet.agent import diff, probes
+from fleet.agent.contents import Contents
 from fleet.agent.errors import LONGEST, AgentError
 from fleet.agent.masked import MISSING, masked
 from fleet.agent.redaction import Redaction
+from fleet.agent.state import State
 from fleet.content import Content
 from fleet.resources import Command, JsonFile
 from fleet.secret import Secret
@@ -28,6 +31,23 @@ def test_no_half_of_a_secret_is_left_where_an_errors_details_are_cut() -> None:
     error = AgentError("it failed", f"password {CANARY}\n{last}").to_wire()
     assert len(error["details"]) > LONGEST - 100
     assert "value" not in Redaction([CANARY])(error)["details"]
+
+
+def test_no_half_of_a_secret_is_left_where_a_diff_is_cut() -> None:
+    begun = "--- /x\n+++ /x\n@@ -0,0 +1,2 @@\n+"
+    rest = "y" * (diff.LONGEST - len(begun) - len("\n+password ") - len(CANARY) // 2)
+    text = Redaction([CANARY])(diff.cut(f"{begun}{rest}\n+password {CANARY}\n"))
+    assert "canary" not in text
+    assert f"{rest}\n... " in text
+
+
+def test_no_half_of_a_secret_is_left_where_the_output_of_a_probe_is_cut(tmp_path: Path) -> None:
+    script = f'head -c {probes.LONGEST - len(CANARY) // 2} /dev/zero | tr \'\\0\' x; echo "$0"; echo "$0" >&2'
+    asked = {"name": "r/long", "argv": ["sh", "-c", script, CANARY], "timeout": 10, "contents": {}}
+    contents = Contents(State(str(tmp_path)), lambda _: None, lambda: (b"", b""))
+    (found,) = probes.run([asked], contents, Redaction([CANARY]).text)
+    assert found["stdout"].endswith("x(secret)\n")
+    assert found["stderr"] == "(secret)\n"
 
 
 @pytest.mark.parametrize("prefix", ["", "a", "ab", "abc", "user:"])

@@ -9,6 +9,7 @@ import pickle
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Tuple
@@ -249,6 +250,13 @@ def test_saved_plans_are_for_threads_alone() -> None:
     used = engine.opened("dask://127.0.0.1:1", None, Job(FACTS, keep=True), connector(), "")
     with pytest.raises(UsageError, match="in threads of this machine alone"), used:
         pass
+
+
+def test_without_dask_its_engine_is_refused_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match="--engine: Dask is not installed here") as caught:
+        engine.check("dask://127.0.0.1:8786")
+    assert "pip install 'distributed" in caught.value.resolution
 
 
 def test_engines() -> None:
