@@ -9,7 +9,7 @@ from typing import Any, Dict
 
 from invoke.collection import Collection
 
-from fleet.tasks import asking, hosts, inventory, lab, project, runs, secrets, undo
+from fleet.tasks import asking, hosts, inventory, lab, project, rollout, runs, secrets, undo
 
 TOP = (
     hosts.provision,
@@ -19,6 +19,9 @@ TOP = (
     hosts.facts,
     hosts.version,
     hosts.info,
+    rollout.upgrade,
+    rollout.rollback,
+    rollout.versions,
     undo.restore,
     undo.deprovision,
     runs.report,

@@ -130,18 +130,53 @@ class Archive:
     """A tar.gz unpacked as the whole of directory `path`: built aside, renamed into place; every file's digest is checked.
 
     `compile_with` is the interpreter that writes its byte code (unchecked-hash), which counts as no drift. `links` are symbolic
-    links laid in it before the rename: path relative to `path`, and target.
+    links laid in it before the rename: path relative to `path`, and target. Without a `content` the directory must be there, as it
+    was unpacked.
     """
 
     kind: ClassVar[str] = "archive"
     path: str
-    content: Content
+    content: Optional[Content]
     compile_with: Optional[str] = None
     links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         return f"archive:{self.path}"
+
+
+@dataclass(frozen=True)
+class Succession:
+    """The version of the runtime that is to be `home`'s next: refused where it may not follow the present one.
+
+    `follows` is the oldest version that it can follow, `shims` the oldest and newest protocol of shims that it understands, both
+    None where its bundle does not say; `back` allows an older one than is there.
+    """
+
+    kind: ClassVar[str] = "succession"
+    home: str
+    version: str
+    follows: Optional[str]
+    shims: Optional[Tuple[int, int]]
+    back: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"succession:{self.home}"
+
+
+@dataclass(frozen=True)
+class Versions:
+    """At most `keep` versions of the runtime below `home`: `version`, the one before it, those that run, then the newest."""
+
+    kind: ClassVar[str] = "versions"
+    home: str
+    version: str
+    keep: int
+
+    @property
+    def id(self) -> str:
+        return f"versions:{self.home}"
 
 
 @dataclass(frozen=True)
@@ -329,6 +364,8 @@ Resource = Union[
     Directory,
     Link,
     Archive,
+    Succession,
+    Versions,
     Package,
     Repository,
     Module,
@@ -346,5 +383,5 @@ Resource = Union[
 class Handler:
     """A resource applied once, at its role's end, if one of those that `listens` names changed in this or a broken run."""
 
-    resource: Command
+    resource: Union[Command, Versions]
     listens: Tuple[str, ...]

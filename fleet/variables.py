@@ -59,9 +59,9 @@ class Variable:
 class Variables:
     """Merged and checked values, read by type: all < group < host < command line.
 
-    The names `bundle`, `bundle_version` and `probe_images` (by architecture) are the run's own: what was built for it. So is
-    `rpms`: the packages that the control machine has for the host. A secret is fetched when it is read; `secrets` are those
-    that were.
+    The names `bundle`, `bundle_version`, `succession` (what the bundle can follow) and `probe_images` (by architecture) are the
+    run's own: what was built for it. So is `rpms`: the packages that the control machine has for the host. A secret is fetched
+    when it is read; `secrets` are those that were.
     """
 
     def __init__(self, values: Mapping[str, Any], fetch: Optional[Callable[[Reference], Secret]] = None) -> None:

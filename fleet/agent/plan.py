@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     "agent", "archive", "command", "containers", "copy", "departure", "directory", "file", "group", "json", "link", "module",
-    "package", "repository", "selinux", "sysctl", "undo", "unit", "user",
+    "package", "repository", "selinux", "succession", "sysctl", "undo", "unit", "user", "versions",
 }  # fmt: skip
 
 

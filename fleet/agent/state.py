@@ -3,6 +3,7 @@
     <sha256>            this program, as the stub finds it
     last-run.json       what the last run did
     pending.json        restarts and handlers that a broken run still owes
+    versions.json       which versions of the runtime were current before
     transaction.log     what the package manager last said
     ledger.jsonl        what every run changed, and what was there before
     ledger.key          by which the ledger tells contents again

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
 
 from fleet import rpm
 from fleet.errors import UsageError
@@ -13,12 +13,17 @@ from fleet.inventory.settings import path_of
 from fleet.roles.loader import Role
 from fleet.rpm import Rpm
 
+if TYPE_CHECKING:
+    from fleet.bundle import BundleResult
+
 DEPLOYS = {"runtime", "service"}
 RPMS = "docker_rpms"
 
 
-def inputs(roles: Sequence[Role]) -> Dict[str, Any]:
+def inputs(roles: Sequence[Role], given: Optional[BundleResult] = None) -> Dict[str, Any]:
     """The variables of a run's own; none where no role deploys or verifies the runtime.
+
+    A bundle that is `given` stands for this checkout's.
 
     Raises:
         FleetError: the bundle cannot be built.
@@ -28,8 +33,13 @@ def inputs(roles: Sequence[Role]) -> Dict[str, Any]:
     from fleet import probe_image
     from fleet.bundle import bundle
 
-    result = bundle(lambda _: None)
-    return {"bundle": result.content, "bundle_version": result.version, "probe_images": probe_image.at_hand()}
+    result = given or bundle(lambda _: None)
+    return {
+        "bundle": result.content,
+        "bundle_version": result.version,
+        "succession": result.succession,
+        "probe_images": probe_image.at_hand(),
+    }
 
 
 def rpms(hosts: Iterable[Host]) -> Dict[Path, Tuple[Rpm, ...]]:

@@ -41,7 +41,8 @@ def read_facts(raw: Mapping[str, Any]) -> Facts:
 
 def variables_of(host: Host, job: Job) -> Variables:
     """Every declared variable's value on a host, and what the run has ready for it."""
-    values = {**defaults.values(job.declared, host.variables), **job.inputs, "rpms": built.rpms_of(host, job.rpms)}
+    run = {**job.inputs, **job.own.get(host.name, {})}
+    values = {**defaults.values(job.declared, host.variables), **run, "rpms": built.rpms_of(host, job.rpms)}
     return Variables(values, job.fetch)
 
 

@@ -38,7 +38,8 @@ def whoami() -> str:
 class Job:
     """A run's mode, roles and limits.
 
-    `complete` says that no role was left out; `inputs` are variables of the run's own, `rpms` packages by their directory;
+    `complete` says that no role was left out; `inputs` are variables of the run's own, `own` those that single hosts have instead,
+    `rpms` packages by their directory;
     `questions` are probes besides the roles'. `fetch` gives the secrets that the inventory refers to.
     `undo` asks the host to go back, by its own ledger: `what` is deprovision, restore or copies (docs/exchange.md).
     `keep`: the hosts' plans are to be saved; `saved` is the saved plan to carry out. Secrets in plans are sealed with `key`.
@@ -49,6 +50,7 @@ class Job:
     complete: bool = True
     declared: Mapping[str, Variable] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rpms: Mapping[Path, Tuple[Rpm, ...]] = field(default_factory=dict)
     questions: Tuple[Probe, ...] = ()
     undo: Optional[Mapping[str, Any]] = None

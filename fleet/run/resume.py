@@ -16,6 +16,7 @@ from fleet.progress.output import write_error
 
 # How a run is shown is not repeated, and which hosts it goes to is told by what became of them.
 NOT_REPEATED = ("hosts", "json", "tap", "junit", "out")
+ROLLOUTS = ("upgrade", "rollback")
 PATHS = ("inventory", "role_path")
 
 
@@ -53,10 +54,8 @@ def rest(name: str) -> Rest:
     if not hosts:
         raise UsageError(f"there is nothing to resume: {run.task} {run.name} brought every host to its end")
     if not run.repeat:
-        raise UsageError(
-            f"{run.task} {run.name} cannot be repeated from its record",
-            resolution="run the task itself again, with --hosts @failed",
-        )
+        again = f"`./inv {run.task} --resume`" if run.task in ROLLOUTS else "run the task itself again, with --hosts @failed"
+        raise UsageError(f"{run.task} {run.name} cannot be repeated from its record", resolution=again)
     with recorded.whole(run.name):
         found = Rest(run.name, run.task, run.repeat["mode"], ",".join(hosts), dict(run.repeat["options"]), run.repeat["undo"])
     write_error(f"resuming {run.task} {run.name} ({run.state}): {', '.join(hosts)}")

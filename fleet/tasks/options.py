@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from typing import Any, Callable, Dict, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from invoke.exceptions import Exit
+from invoke.parser.argument import Argument
 from invoke.tasks import Task, task
 
 # Options: name, default, help. A name's last underscore only keeps Python's own names free.
@@ -54,14 +55,24 @@ class Declared(Task[Any]):
     def __deepcopy__(self, _: Dict[int, Any]) -> Declared:
         return self
 
+    def get_arguments(self, ignore_unknown_help: Optional[bool] = None) -> List[Argument]:
+        """Its arguments; Invoke takes each help text out of the task, which here is nobody's copy."""
+        kept = dict(self.help)
+        try:
+            return super().get_arguments(ignore_unknown_help)
+        finally:
+            self.help = kept
+
 
 def named(*names: str) -> bool:
     """Whether a word stands after one of these tasks: to Invoke, a positional argument is one that may not be left out."""
     return any(word in names and not after.startswith("-") for word, after in zip(sys.argv, sys.argv[1:]))
 
 
-def skiff_task(*tables: Table, positional: Tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Any]:
-    """A task with these options, and no automatic short flags: Invoke would make -h mean --hosts."""
+def skiff_task(
+    *tables: Table, positional: Tuple[str, ...] = (), optional: Tuple[str, ...] = ()
+) -> Callable[[Callable[..., None]], Any]:
+    """A task with these options, and no automatic short flags: Invoke would make -h mean --hosts. `optional`: may lack a value."""
     options = {name: option for table in tables for name, option in table.items()}
 
     def declare(body: Callable[..., None]) -> Any:
@@ -70,7 +81,8 @@ def skiff_task(*tables: Table, positional: Tuple[str, ...] = ()) -> Callable[[Ca
         body.__signature__ = inspect.Signature([inspect.Parameter("context", word), *parameters])  # type: ignore[attr-defined] # PEP 362
         lists = [name for name, (default, _) in options.items() if default == []]
         told = {name: text for name, (_, text) in options.items()}
-        return task(klass=Declared, auto_shortflags=False, positional=list(positional), iterable=lists, help=told)(body)
+        words = {"positional": list(positional), "optional": list(optional), "iterable": lists}
+        return task(klass=Declared, auto_shortflags=False, help=told, **words)(body)
 
     return declare
 

@@ -12,20 +12,24 @@ BUSYBOX: Table = {
     "arch": ("", "Architecture of the probe image, x86_64 or aarch64 (default: this machine's)."),
     "busybox": ("", "A statically linked busybox for the probe image (default: this machine's own)."),
 }
+VERSION: Table = {
+    "as_": ("", "Give the bundle another version than its sources have, such as 0.1.0+site1 for changes of your own.")
+}
 
 
-@skiff_task(BUSYBOX)
-def bundle(_: Context, arch: str, busybox: str) -> None:
+@skiff_task(BUSYBOX, VERSION)
+def bundle(_: Context, arch: str, busybox: str, as_: str) -> None:
     """Build the runtime's bundle and the probe image into dist/; the same input gives the same bytes.
 
     Example: ./inv bundle
     Example: ./inv bundle --arch aarch64 --busybox ./busybox-aarch64
+    Example: ./inv bundle --as 0.1.0+site1
     """
     with told():
         from fleet import bundle as archive
         from fleet import probe_image
 
-        archive.bundle(print)
+        archive.bundle(print, version=as_)
         probe_image.build(arch, Path(busybox) if busybox else None, report=print)
 
 

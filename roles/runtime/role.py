@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os.path
-from typing import List
+from typing import List, Union
 
 from fleet.facts import Facts
-from fleet.resources import Archive, Directory, Group, Link, Resource
+from fleet.resources import Archive, Directory, Group, Handler, Link, Resource, Succession, Versions
 from fleet.variables import Variables
 from roles import engine, interpreter
 
@@ -14,6 +14,7 @@ HOME = "/opt/skiff"
 CURRENT = f"{HOME}/current"
 COMMANDS = ("skiff", "skiff-oci")
 GROUP = "skiff"
+FEWEST = 2
 TOP = {
     *("bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc", "root", "run", "sbin", "srv", "sys"),
     *("tmp", "usr", "var"),
@@ -22,8 +23,10 @@ SHARED = {HOME, *(f"/var/{name}" for name in ("cache", "lib", "log", "run", "spo
 
 
 def refusals(facts: Facts, variables: Variables) -> List[str]:
-    """A data root that is no absolute path, or one that its mode would close to the host's users."""
-    return root_faults("data_root", variables.string("data_root"))
+    """A data root that is no absolute path, or one that its mode would close to the host's users; too few versions."""
+    few = variables.integer("versions_kept") < FEWEST
+    kept = [f"versions_kept: should be at least {FEWEST}: the current version, and the one to go back to."] if few else []
+    return [*root_faults("data_root", variables.string("data_root")), *kept]
 
 
 def root_faults(name: str, root: str) -> List[str]:
@@ -40,17 +43,24 @@ def _of_the_system(root: str) -> bool:
     return root in SHARED or (parts[0] in TOP and len(parts) == 1) or parts[0] in ("dev", "proc", "sys")
 
 
-def resources(facts: Facts, variables: Variables) -> List[Resource]:
-    """The version's directory, then the links to it: whoever follows `current` finds a whole version at any time."""
+def resources(facts: Facts, variables: Variables) -> List[Union[Resource, Handler]]:
+    """The version's directory, then the links to it: whoever follows `current` finds a whole version at any time.
+
+    Without a bundle the version has to be there already: to go back takes none.
+    """
     if engine.is_docker(variables):
         return []
     version, python = variables.string("bundle_version"), interpreter.choose(facts)
+    run = variables.as_dict()
     path = python.path if python else "/usr/bin/python3"
     return [
         Group(GROUP, system=True),
         Directory(HOME),
-        Archive(f"{HOME}/{version}", variables.content("bundle"), compile_with=path, links={"python": path}),
+        Succession(HOME, version, **run.get("succession", {"follows": None, "shims": None})),
+        Archive(f"{HOME}/{version}", run.get("bundle"), compile_with=path, links={"python": path}),
         Link(CURRENT, version),
         *(Link(f"/usr/local/bin/{command}", f"{CURRENT}/bin/{command}") for command in COMMANDS),
         Directory(variables.string("data_root"), mode="0711", data=True),
+        # By a switch alone: that a container ended, and a version is held by none any more, is no drift.
+        Handler(Versions(HOME, version, variables.integer("versions_kept")), (f"link:{CURRENT}",)),
     ]

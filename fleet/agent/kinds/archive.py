@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from fleet.agent.host import Host
     from fleet.agent.ledger import Place
 
+CURE = "send it again: `./inv upgrade --to` that version or its bundle's file, with --allow-downgrade where it is older"
+
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     """Whether it is another archive, or one of its files is not as it was unpacked."""
     path = want["path"]
     found = None if host.forecast.takes(path) else look(path)
+    if found is None and want["content"] is None:
+        raise AgentError("{} is not here".format(path), "", CURE)
     if found is None:
         require_parent(path, host)
         change = Change("create", "unpack {}".format(path), diff.of_value(path, "absent", _told(want)))
@@ -30,6 +34,9 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
         raise AgentError("{} is not a directory".format(path), "", "move it away and run again")
     else:
         known = host.state.read_json(_manifest(path)) or {}
+        if want["content"] is None:
+            _insist_on_whole(path, known)
+            return None
         lines = _differences(want, known, path)
         if not lines:
             return None
@@ -65,6 +72,13 @@ def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None
     forecast.trees.add(want["path"])
 
 
+def forget(path: str, host: "Host") -> None:
+    """The directory is gone, and what is known of its files goes too."""
+    manifest = host.state.path(_manifest(path))
+    if os.path.exists(manifest):
+        os.unlink(manifest)
+
+
 def undo(place: "Place", host: "Host") -> "Optional[Change]":
     """Remove the directory, where its files are those that were unpacked."""
     path = place.name
@@ -92,6 +106,15 @@ def _remove(path: str) -> None:
 
 def _digest(described: "Dict[str, str]") -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode("ascii")).hexdigest()
+
+
+def _insist_on_whole(path: str, known: "Dict[str, Any]") -> None:
+    """Refuse a directory that is not as it was unpacked, for there is nothing to mend it with."""
+    if "entries" not in known:
+        raise AgentError("{} was not unpacked by Skiff: whether it is whole is not known".format(path), "", CURE)
+    drift = tree.drift(known["entries"], tree.describe(path))
+    if drift:
+        raise AgentError("{} is not as it was unpacked".format(path), "\n".join(drift[:12]), CURE)
 
 
 def _differences(want: "Dict[str, Any]", known: "Dict[str, Any]", path: str) -> "list[str]":

@@ -1,1 +1,5 @@
 """The shim: one small process for each container, which holds its output, log and exit status and outlives the daemon."""
+
+# What a shim of this version speaks, and the oldest that this version's daemon understands: shims outlive an upgrade of the daemon.
+PROTOCOL = 1
+OLDEST_PROTOCOL = 1

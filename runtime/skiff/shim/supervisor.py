@@ -8,6 +8,7 @@ from skiff.errors import Conflict, InvalidInput, SkiffError, suppress
 from skiff.linux import signals
 from skiff.oci import clock, failure, status
 from skiff.oci.create import open_gate
+from skiff.shim import PROTOCOL
 from skiff.shim import exit as ending
 from skiff.shim.connection import Connection
 from skiff.shim.stdio import Input, Output
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from skiff.shim.loop import Loop
     from skiff.shim.stdio import Stdio
 
-PROTOCOL = 1
 NAMES = {1: "stdout", 2: "stderr"}
 # How long to wait for the end of output that a process outside the container holds open.
 DRAIN_SECONDS = 2.0

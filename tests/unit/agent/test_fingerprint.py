@@ -85,6 +85,8 @@ MOVES: Dict[str, List[Move]] = {
     "user": [lambda _, seen: seen.row.__setitem__(6, "/bin/false")],
     "group": [lambda _, seen: seen.row.__setitem__(2, "1001")],
     "package": [],
+    "succession": [],
+    "versions": [],
     "command": [],
 }
 
