@@ -27,11 +27,16 @@ class Access:
     def __init__(self, login: Login) -> None:
         self.login = login
         self.config = sshconfig.read()
-        # Hops are settled by `route`: Fabric is to look nothing up and to read no file of its own, which may name a gateway.
-        self.fabric = fabric.Config(overrides={"load_ssh_configs": False}, lazy=True)
         self.keys = Keys()
         self._lock = threading.Lock()
         self._known: Dict[Tuple[Path, ...], KnownHosts] = {}
+
+    def fabric(self) -> fabric.Config:
+        """The configuration of one connection: a connection writes to its own, and others would see it half written.
+
+        Hops are settled by `route`: Fabric is to look nothing up and to read no file of its own, which may name a gateway.
+        """
+        return fabric.Config(overrides={"load_ssh_configs": False}, lazy=True)
 
     def known(self, hop: Hop) -> KnownHosts:
         """The known hosts that count for a hop.

@@ -194,7 +194,7 @@ class SshTransport:
             hop.address,
             user=hop.user,
             port=hop.port,
-            config=self._access.fabric,
+            config=self._access.fabric(),
             connect_timeout=self._access.seconds(hop),
             connect_kwargs={
                 "sock": link,

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Dict, List, Optional
 
+import fabric
 import paramiko
 import pytest
 from paramiko.ssh_exception import PasswordRequiredException
@@ -85,6 +86,15 @@ def test_nothing_to_receive_is_none() -> None:
     channel._process.kill()
     channel._process.wait()
     transport.close()
+
+
+def test_no_connection_sees_what_another_writes_to_its_configuration() -> None:
+    access = Access(Login())
+    one, other = (fabric.Connection("h", user="u", port=22, config=access.fabric()) for _ in range(2))
+    one.word = "written"
+    assert "word" in one.config
+    assert "word" not in other.config
+    assert other.authentication.strategy_class is None
 
 
 def test_a_password_is_not_shown() -> None:
