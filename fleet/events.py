@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple
 
-from fleet.checks import Check, Outcome
+from fleet.checks import CRITICAL, WARNING, Check, Outcome
 from fleet.errors import FleetError
 from fleet.plan import Plan
 from fleet.saved.host import KeptHost
@@ -69,8 +69,17 @@ class HostOutcome:
 
     @property
     def failed_checks(self) -> int:
-        """How many checks say that the host is not as it should be."""
-        return sum(not check.passed for _, check in self.checks)
+        """How many checks say that containers do not run on the host as declared."""
+        return self.failing(CRITICAL)
+
+    @property
+    def warnings(self) -> int:
+        """How many checks say that something beside them is impaired, or will be."""
+        return self.failing(WARNING)
+
+    def failing(self, severity: str) -> int:
+        """How many checks of a severity did not pass."""
+        return sum(not check.passed and check.severity == severity for _, check in self.checks)
 
     def as_json(self) -> Dict[str, Any]:
         """The outcome as plain data."""

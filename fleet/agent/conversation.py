@@ -36,11 +36,14 @@ class Conversation:
         """Talk to the end; the exit status."""
         try:
             found = facts.gather()
+            said = time.time()
             self._channel.send({"type": "hello", "protocol": PROTOCOL, "cached": self._program.cached, "facts": found})
             import fleet.agent.run  # noqa: F401 # half of the agent: it is read while the control side makes up its mind
 
             desired = self._desired()
             if desired is not None:
+                if "clock" in desired:
+                    desired["clock"] += [said, time.time()]
                 self._obey(desired, found)
             return 0
         except ControlGone:

@@ -41,6 +41,7 @@ class Host:
         self._ledger: "Optional[Ledger]" = None
         self.force = bool(undo.get("force"))
         self.purge = bool(undo.get("purge"))
+        self.clock: "List[float]" = []  # hello heard and desired state sent, there; hello sent and desired state heard, here
         self.left: "List[Dict[str, Any]]" = []
         self.reboot: "List[str]" = []
         self.changed: "Set[str]" = set()

@@ -39,6 +39,7 @@ class Run:
         self._journal = Journal(state, self.resources)
         looking = self._mode != "apply"
         self._host = Host(state, self._contents, self._journal, desired["run"], self.resources, facts, looking, undo)
+        self._host.clock = desired.get("clock") or []
         if undo.get("what") == "restore" and not self.resources:
             sought = undo["path"] or "run {}".format(undo["run"] or undo["since"])
             self._host.leaves(sought, Left("this host keeps no copy that this means", over=True))
@@ -212,7 +213,7 @@ class Run:
             return
         wanted = [one for one in self._probes if one["when"] == "always" or changed or self._mode == "verify"]
         try:
-            results = probes.run(wanted, self._contents, self._channel.redact)
+            results = probes.run(wanted, self._contents, self._host, self._channel.redact)
         except ControlGone:
             self.stop = True
             return

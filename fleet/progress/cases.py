@@ -6,18 +6,28 @@ from dataclasses import dataclass
 from typing import Iterator, List
 
 from fleet import events
+from fleet.checks import CRITICAL, Check
 from fleet.events import Fault, HostOutcome
 
 
 @dataclass(frozen=True)
 class Case:
-    """One statement about a host. `problem` is empty where it holds; `broken` says that it could not be looked at."""
+    """One statement about a host. `problem` is empty where it holds; `broken` says that it could not be looked at.
+
+    A problem that is not critical breaks no build.
+    """
 
     group: str
     title: str
     problem: str = ""
     details: str = ""
     broken: bool = False
+    severity: str = CRITICAL
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a failure."""
+        return bool(self.problem) and self.severity == CRITICAL
 
 
 def cases(outcome: HostOutcome) -> Iterator[Case]:
@@ -27,7 +37,13 @@ def cases(outcome: HostOutcome) -> Iterator[Case]:
         yield Case(change.role, f"{change.id} is as declared", change.summary or change.action, change.diff)
     for role, check in outcome.checks:
         problem = "" if check.passed else check.detail or "it is not so"
-        yield Case(role, check.title, problem, "" if check.passed else check.cure)
+        yield Case(role, check.title, problem, "" if check.passed else details(check), severity=check.severity)
+
+
+def details(check: Check) -> str:
+    """What a check that did not pass says besides."""
+    expected = [f"expected: {check.expected}"] if check.expected else []
+    return "\n".join([*expected, *([check.cure] if check.cure else [])])
 
 
 def run_case(outcome: HostOutcome) -> Case:

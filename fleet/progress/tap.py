@@ -38,7 +38,9 @@ def lines(outcomes: List[HostOutcome]) -> Iterator[str]:
     for number, (host, case) in enumerate(found, 1):
         # An unescaped # would begin a directive: a host could have its failure skipped.
         words = on_one_line(f"{host} {case.group}: {case.title}").replace("\\", "\\\\").replace("#", "\\#")
-        yield f"{'not ok' if case.problem else 'ok'} {number} - {words}"
+        # A directive of ours: what is to do fails no run.
+        directive = f" # TODO {case.severity}" if case.problem and not case.counts else ""
+        yield f"{'not ok' if case.problem else 'ok'} {number} - {words}{directive}"
         if case.problem:
             yield from diagnosis(case)
 
@@ -47,7 +49,7 @@ def diagnosis(case: Case) -> Iterator[str]:
     """Why a case failed, in YAML, whose strings may be JSON's."""
     yield "  ---"
     yield f"  message: {json.dumps(harmless(case.problem))}"
-    yield f"  severity: {'error' if case.broken else 'fail'}"
+    yield f"  severity: {'error' if case.broken else 'fail' if case.counts else case.severity}"
     if case.details:
         yield f"  details: {json.dumps(harmless(case.details))}"
     yield "  ..."

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import IO, Any, Iterator, List, Mapping, Sequence
 
 from fleet import events
-from fleet.checks import Check
+from fleet.checks import CRITICAL, INFO, WARNING, Check
 from fleet.events import Event, Fault, HostOutcome
 from fleet.plan import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Plan, coloured_diff, detail, paint
 from fleet.progress.harmless import harmless, on_one_line
@@ -22,6 +22,8 @@ SHADES = {
     "skipped": CYAN,
     "unfinished": CYAN,
 }
+# What stands before a check that did not pass.
+MARKS = {CRITICAL: ("FAILED", RED), WARNING: ("warns ", YELLOW), INFO: ("note  ", CYAN)}
 
 
 def wants_colour(stream: IO[str]) -> bool:
@@ -68,8 +70,10 @@ class Words:
         counts = outcome.counts
         state = paint(f"{outcome.state:<11}", SHADES[outcome.state], self._colour)
         numbers = f"ok={counts['ok']} {verb}={counts['changed']} failed={counts['failed']} skipped={counts['skipped']}"
-        checks = f" checks={len(outcome.checks) - outcome.failed_checks}/{len(outcome.checks)}" if outcome.checks else ""
-        yield f"{outcome.host:<{width}}  {state} {numbers}{checks}  {outcome.seconds:.1f} s"
+        passed = sum(check.passed for _, check in outcome.checks)
+        checks = f" checks={passed}/{len(outcome.checks)}" if outcome.checks else ""
+        warnings = paint(f" warnings={outcome.warnings}", YELLOW, self._colour) if outcome.warnings else ""
+        yield f"{outcome.host:<{width}}  {state} {numbers}{checks}{warnings}  {outcome.seconds:.1f} s"
         for fault in outcome.faults:
             yield from self.fault(fault, "    ")
         for role, check in outcome.checks:
@@ -97,10 +101,13 @@ class Words:
         yield from (f"{indent}  -> {line}" for line in harmless(fault.resolution).splitlines())
 
     def check(self, role: str, check: Check, indent: str) -> Iterator[str]:
-        """One check in a line, with the cure of one that failed."""
-        mark = paint("ok    ", GREEN, self._colour) if check.passed else paint("FAILED", RED, self._colour)
+        """One check in a line; of one that did not pass its name, what was expected, and what to do."""
+        mark = paint("ok    ", GREEN, self._colour) if check.passed else paint(*MARKS[check.severity], self._colour)
         detail = f": {clipped(' '.join(harmless(check.detail).split()))}" if check.detail else ""
-        yield f"{indent}{mark} {role:<13} {on_one_line(check.title)}{detail}"
+        name = paint(f" ({check.name})", DIM, self._colour) if check.name and not check.passed else ""
+        yield f"{indent}{mark} {role:<13} {on_one_line(check.title)}{name}{detail}"
+        if not check.passed and check.expected:
+            yield f"{indent}       expected: {clipped(on_one_line(check.expected))}"
         if not check.passed and check.cure:
             yield from (f"{indent}       -> {line}" for line in harmless(check.cure).splitlines())
 

@@ -9,7 +9,7 @@ from fleet import recorded
 from fleet.checks import Check
 from fleet.events import Fault, HostOutcome
 from fleet.plan import Plan
-from fleet.recorded import HostStory, Run
+from fleet.recorded import HostStory, Line, Run
 
 STATUSES = ("ok", "changed", "failed", "skipped")
 
@@ -47,9 +47,15 @@ def outcome(story: HostStory) -> HostOutcome:
         left=tuple(end.get("left", ())),
         plan=plan(story),
         results=results,
-        checks=[(line["role"], Check(line["title"], bool(line["passed"]), line["detail"], line["cure"])) for line in checks],
+        checks=[(line["role"], check(line)) for line in checks],
         faults=[Fault(fault["brief"], fault["details"], fault["resolution"], fault["where"]) for fault in end.get("faults", ())],
     )
+
+
+def check(line: Line) -> Check:
+    """A recorded check; one of an older record has no name, and its severity was the highest."""
+    given = {name: line[name] for name in ("title", "passed", "detail", "cure", "name", "severity", "expected") if name in line}
+    return Check(**given)
 
 
 def plan(story: HostStory) -> Optional[Plan]:

@@ -22,6 +22,8 @@ KINDS = get_args(Resource)
 # The fields that may hold a secret: all others are seen by people and processes.
 HOLDING = {"values", "variables", "options"}
 
+RARE = {"look", "given", "patience", "unit"}
+
 # What many hosts want is held once, and no longer than one of them needs it.
 SHARED: WeakValueDictionary[str, Content] = WeakValueDictionary()
 
@@ -60,7 +62,9 @@ class Compiler:
                 raise UsageError(f"role {role}: probes() should give probes, not {type(probe).__name__}")
             self._refuse_secrets(role, probe)
             # Two roles may use the same word: on the wire a probe carries its role's name.
-            self.probes.append({**self.plain(probe), "name": f"{role}/{probe.name}"})
+            wire = {**self.plain(probe), "name": f"{role}/{probe.name}"}
+            # What a plain command has not is left out: these travel in every run.
+            self.probes.append({key: value for key, value in wire.items() if value or key not in RARE})
 
     def _add(self, role: str, templates: Path, item: Union[Resource, Handler]) -> None:
         resource = item.resource if isinstance(item, Handler) else item

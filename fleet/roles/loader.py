@@ -2,7 +2,7 @@
 
 <roles>/<role>/role.py        refusals(facts, variables), resources(facts, variables),
                               release_refusals(id, like, version, variables)
-<roles>/<role>/checks.py      probes(facts, variables), judge(facts, variables, outcomes)
+<roles>/<role>/checks.py      CLAIMS, probes(facts, variables), judge(facts, variables, outcomes)
 <roles>/<role>/defaults.yml   the variables
 <roles>/../templates/<role>/  a built-in role's templates; a user's own role has them in <role>/templates/
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-from fleet.checks import Check, Outcome, Probe
+from fleet.checks import Check, Claim, Outcome, Probe
 from fleet.errors import UsageError
 from fleet.facts import Facts
 from fleet.inventory.document import suggestion
@@ -47,6 +47,7 @@ class Role:
     judge: Callable[[Facts, Variables, Mapping[str, Outcome]], Sequence[Check]]
     release_refusals: Callable[[str, Sequence[str], str, Variables], Sequence[str]]
     path: Optional[Path] = None
+    claims: Tuple[Claim, ...] = ()
 
     def __reduce__(self) -> Tuple[Callable[..., Role], Tuple[str, Optional[Path]]]:
         # It travels by its name: functions of a user's own file are in no module that could be imported elsewhere.
@@ -112,7 +113,16 @@ def load_role(name: str, path: Path) -> Role:
         judge=getattr(checks, "judge", nothing),
         release_refusals=getattr(role, "release_refusals", nothing),
         path=None if path.parent == BUILT_IN else path.resolve(),
+        claims=claims_of(name, checks),
     )
+
+
+def claims_of(role: str, checks: ModuleType) -> Tuple[Claim, ...]:
+    """What a role says of every host; of one that does not list it no more is known than that it has something to say."""
+    if not hasattr(checks, "judge"):
+        return ()
+    whole = Claim(role, f"What the role {role} checks", "what it says", "what it says")
+    return tuple(getattr(checks, "CLAIMS", (whole,)))
 
 
 def nothing(*_: object) -> Tuple[()]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import traceback
+from dataclasses import replace
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, TypeVar
 
-from fleet.checks import Check, Outcome
+from fleet import checks
+from fleet.checks import Check, Outcome, Probe, filled
 from fleet.errors import FleetError, HostError
 from fleet.exchange.opening import PythonMissing
 from fleet.facts import Facts
@@ -14,7 +16,8 @@ from fleet.roles import defaults, templates
 from fleet.roles.compile import Compiler, Wire
 from fleet.roles.loader import Role
 from fleet.run import built
-from fleet.run.job import Job
+from fleet.run.job import VERIFY, Job
+from fleet.run.selection import DECLARED
 from fleet.saved.host import Desired, with_secrets
 from fleet.variables import Variables
 
@@ -81,14 +84,25 @@ def compiled(job: Job, facts: Facts, variables: Variables) -> Compiler:
         FleetError: a role or a template is faulty.
     """
     compiler = Compiler(variables.secrets)
+    declares = job.mode != VERIFY or job.selection.has(DECLARED)
     for role in job.roles:
-        items = ask(role, role.resources, facts, variables)
-        compiler.add_role(role.name, role.templates, items, ask(role, role.probes, facts, variables))
+        items = ask(role, role.resources, facts, variables) if declares else ()
+        compiler.add_role(role.name, role.templates, items, probes(job, role, facts, variables))
     if job.complete:
         compiler.refuse_dangling()
     for question in job.questions:
         compiler.probes.append({**compiler.plain(question), "name": f"/{question.name}"})
     return compiler
+
+
+def probes(job: Job, role: Role, facts: Facts, variables: Variables) -> Tuple[Probe, ...]:
+    """A role's probes for this run: those of the chosen checks, and none that is for verifications alone in another."""
+    given = ask(role, role.probes, facts, variables)
+    if not all(isinstance(probe, Probe) for probe in given):
+        return given  # the compiler says what is wrong
+    if job.mode == VERIFY:
+        return job.selection.probes(role, given)
+    return tuple(probe for probe in given if probe.when != checks.VERIFY)
 
 
 def wanted(job: Job, host: str, facts: Facts, variables: Variables) -> Desired:
@@ -140,8 +154,12 @@ def outcomes_by_role(results: Sequence[Mapping[str, Any]]) -> Dict[str, Dict[str
     return found
 
 
-def judge(job: Job, facts: Facts, variables: Variables, outcomes: Mapping[str, Mapping[str, Outcome]]) -> List[Tuple[str, Check]]:
-    """Every role's checks, each with its role's name."""
-    return [
+def judge(
+    job: Job, host: str, facts: Facts, variables: Variables, outcomes: Mapping[str, Mapping[str, Outcome]]
+) -> List[Tuple[str, Check]]:
+    """Every role's checks that were chosen, each with its role's name; `host` stands in what there is to do."""
+    found = [
         (role.name, check) for role in job.roles for check in ask(role, role.judge, facts, variables, outcomes.get(role.name, {}))
     ]
+    named = [(role, replace(check, name=check.name or role, cure=filled(check.cure, {"host": host}))) for role, check in found]
+    return [(role, check) for role, check in named if job.mode != VERIFY or job.selection.keeps(check, role)]

@@ -207,11 +207,13 @@ def not_begun(name: str, lost: str) -> HostOutcome:
     return HostOutcome(name, state=events.FAILED, faults=faults) if lost else HostOutcome(name, state=events.INTERRUPTED)
 
 
-def exit_status(outcomes: Sequence[HostOutcome], interrupted: bool) -> int:
-    """The task's exit status: 130 interrupted, 2 a host failed, 3 only unreachable hosts, else 0."""
+def exit_status(outcomes: Sequence[HostOutcome], interrupted: bool, warned: bool = False) -> int:
+    """The task's exit status: 130 interrupted, 2 a host failed, 3 only unreachable ones, 4 only warnings if `warned`, else 0."""
     states = {outcome.state for outcome in outcomes}
     if interrupted:
         return 130
     if events.FAILED in states or events.INTERRUPTED in states:
         return 2
-    return 3 if events.UNREACHABLE in states else 0
+    if events.UNREACHABLE in states:
+        return 3
+    return 4 if warned and any(outcome.warnings for outcome in outcomes) else 0

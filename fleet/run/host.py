@@ -9,7 +9,7 @@ from typing import AbstractSet, Any, Callable, Dict, Mapping, NoReturn, Optional
 
 from fleet import bootstrap, events
 from fleet.agent.redaction import Redaction
-from fleet.checks import Outcome
+from fleet.checks import Check, Outcome
 from fleet.errors import FleetError, HostError, UnreachableError
 from fleet.events import Event, Fault, HostOutcome
 from fleet.exchange.opening import PythonMissing
@@ -49,6 +49,7 @@ class HostRun:
         self._reached = False
         self._installing: Optional[float] = None
         self._resources = 0
+        self._heard = 0.0
         self._secrets: AbstractSet[Secret] = frozenset()
         self.outcome = HostOutcome(host.name)
 
@@ -73,6 +74,13 @@ class HostRun:
 
     def _hide(self, text: str) -> str:
         return Redaction(one.reveal() for one in self._secrets).text(text)
+
+    def _without_secrets(self, check: Check) -> Check:
+        """A check without what it quotes of a host, or of what was declared, that should stay unsaid."""
+        hide = self._hide
+        return replace(
+            check, title=hide(check.title), detail=hide(check.detail), expected=hide(check.expected), cure=hide(check.cure)
+        )
 
     def _foresee(self, change: Change) -> None:
         self.outcome.plan = Plan((change,))
@@ -120,6 +128,7 @@ class HostRun:
 
     def _converse(self, session: Session) -> None:
         raw = session.hello(self._install)["facts"]
+        self._heard = time.time()
         facts = desired.read_facts(raw)
         self.outcome.facts = raw
         if self._installing is not None:
@@ -142,19 +151,18 @@ class HostRun:
         wanted = desired.wanted(self._job, self._host.name, facts, variables)
         self._reached = True
         self._resources = sum(not wire["handler"] for wire in wanted.resources)
-        results = []
+        results: Sequence[Mapping[str, Any]] = ()
+        probed = False
         for message in session.run(self._message(wanted), wanted.contents):
             if message["type"] == "probes":
-                results = message["results"]
+                results, probed = message["results"], True
             else:
                 self._hear(message)
         outcomes = desired.outcomes_by_role(results)
         self._answered(outcomes.get("", {}))
-        if results:
-            judged = desired.judge(self._job, facts, variables, outcomes)
-            self.outcome.checks = [
-                (role, replace(one, title=self._hide(one.title), detail=self._hide(one.detail))) for role, one in judged
-            ]
+        if results or (probed and self._job.mode == VERIFY and self._job.roles):
+            judged = desired.judge(self._job, self._host.name, facts, variables, outcomes)
+            self.outcome.checks = [(role, self._without_secrets(one)) for role, one in judged]
             self._tell("checks", {"checks": self.outcome.as_json()["checks"]})
         self._conclude(session)
         if self._job.keep and self.outcome.plan is not None:
@@ -166,8 +174,10 @@ class HostRun:
             self._tell("answers", {"statuses": {name: answer.status for name, answer in answers.items()}})
 
     def _message(self, wanted: Desired) -> Dict[str, Any]:
-        brought = {"python": True} if self._installing is not None else {}
-        return {**desired.message(self._job, wanted), **brought}
+        more: Dict[str, Any] = {"python": True} if self._installing is not None else {}
+        if self._job.mode == VERIFY:
+            more["clock"] = [self._heard, time.time()]
+        return {**desired.message(self._job, wanted), **more}
 
     def _install(self, missing: PythonMissing) -> str:
         system = f"{missing.os_id} {missing.os_version}"

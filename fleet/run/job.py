@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Tuple
 from fleet.checks import Probe
 from fleet.roles.loader import Role
 from fleet.rpm import Rpm
+from fleet.run.selection import Selection
 from fleet.secrets.resolver import Resolver
 from fleet.variables import Variable
 
@@ -42,6 +43,7 @@ class Job:
     `rpms` packages by their directory;
     `questions` are probes besides the roles'. `fetch` gives the secrets that the inventory refers to.
     `undo` asks the host to go back, by its own ledger: `what` is deprovision, restore or copies (docs/exchange.md).
+    `selection` says which checks a verification looks at.
     `keep`: the hosts' plans are to be saved; `saved` is the saved plan to carry out. Secrets in plans are sealed with `key`.
     """
 
@@ -54,6 +56,7 @@ class Job:
     rpms: Mapping[Path, Tuple[Rpm, ...]] = field(default_factory=dict)
     questions: Tuple[Probe, ...] = ()
     undo: Optional[Mapping[str, Any]] = None
+    selection: Selection = field(default_factory=Selection)
     diff: bool = False
     timeout: float = 3600.0
     silence: float = 900.0

@@ -26,11 +26,12 @@ from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
 from fleet.roles import defaults, loader
 from fleet.roles.loader import Role
-from fleet.run import again, built, engine, keeping, resume
+from fleet.run import again, built, engine, keeping, resume, selection
 from fleet.run.connector import Connector
 from fleet.run.fanout import Fanout, exit_status
 from fleet.run.inventories import open_inventory
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
+from fleet.run.selection import Selection
 from fleet.saved.seal import own_key
 from fleet.transport.login import Login
 from fleet.transport.policies import OFF, POLICIES, WARNING
@@ -62,6 +63,10 @@ class Options:
     lock_timeout: str = "60"
     tap: bool = False
     junit: str = ""
+    only: str = ""
+    skip: str = ""
+    severity: str = ""
+    boot: bool = False
     out: str = ""
 
 
@@ -97,6 +102,7 @@ def provision(
     wanted = job(
         options,
         mode=mode,
+        selection=selected(options, chosen),
         roles=chosen,
         complete=complete,
         declared=declared,
@@ -117,6 +123,17 @@ def provision(
         saved = keeping.save(Path(options.out), keeping.about(wanted, own_roles(options), extra), outcomes, write)
         status = status or (0 if saved else 2)
     return outcomes, status
+
+
+def selected(options: Options, roles: Sequence[Role]) -> Selection:
+    """The checks that the options choose among those of the roles.
+
+    Raises:
+        UsageError: an option names no check, or leaves none.
+    """
+    if not (options.only or options.skip or options.severity or options.boot):
+        return Selection()
+    return selection.chosen(roles, words(options.only), words(options.skip), options.severity, options.boot)
 
 
 def job(options: Options, **fields: Any) -> Job:
@@ -170,7 +187,7 @@ def execute(
         far = used.elsewhere is None and any(host.connection != "local" for host in hosts)
         fanout = Fanout(job, connector, listeners, used.limits, used.elsewhere, connector.prepare if far else None)
         outcomes = fanout.run(hosts, used.executor)
-    return outcomes, exit_status(outcomes, fanout.stopping.is_set())
+    return outcomes, exit_status(outcomes, fanout.stopping.is_set(), warned=job.mode == VERIFY)
 
 
 def shown(job: Job, options: Options, quiet: bool) -> List[Listener]:

@@ -6,7 +6,7 @@ from typing import Any, Dict, Tuple
 
 from invoke.context import Context
 
-from fleet.tasks.options import CHECK, CONNECT, DIFF, HOSTS, OWN_ROLES, ROLES, VERDICTS, Table, end, named, skiff_task, told
+from fleet.tasks.options import CHECK, CHOICE, CONNECT, DIFF, HOSTS, OWN_ROLES, ROLES, VERDICTS, Table, end, named, skiff_task, told
 
 OUT: Table = {"out": ("", "Keep the plan in this file; `./inv apply FILE` carries out exactly that.")}
 HERE: Table = {name: option for name, option in CONNECT.items() if name != "engine"}  # a kept plan stays on this machine
@@ -68,13 +68,23 @@ def apply(_: Context, file: str, show: bool, **given: Any) -> None:
     end(status)
 
 
-@skiff_task(HOSTS, DIFF, ROLES, CONNECT, VERDICTS)
-def verify(_: Context, **given: Any) -> None:
-    """Check that hosts are as declared: drift, service, version, info, a container run on each; change nothing.
+@skiff_task(HOSTS, CHOICE, DIFF, ROLES, CONNECT, VERDICTS)
+def verify(_: Context, list_: bool, **given: Any) -> None:
+    """Check that hosts are as declared and able to run containers, by named checks with severities and remedies; change nothing.
+
+    Ends with 0, or 4 if there are warnings, 2 if something critical failed, 3 if hosts were only unreachable.
 
     Example: ./inv verify --hosts web1 --json
-    Example: ./inv verify --hosts all --junit verify.xml
+    Example: ./inv verify --hosts all --skip mirrors_answer --junit verify.xml
+    Example: ./inv verify --list --severity critical
     """
+    if list_:
+        with told():
+            from fleet.run import checklist
+            from fleet.run.task import Options
+
+            checklist.show(Options(settings=given.pop("set_", ()), **given))
+        return
     end(over_hosts("verify", "verify", given)[1])
 
 

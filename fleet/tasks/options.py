@@ -43,6 +43,13 @@ ROLES: Table = {
 }
 CHECK: Table = {"check": (False, "Change nothing; say what would change.")}
 DIFF: Table = {"diff": (False, "Show the differences of files.")}
+CHOICE: Table = {
+    "only": ("", "Only these checks, by the names that --list shows, separated by commas."),
+    "skip": ("", "All checks but these."),
+    "severity": ("", "Only checks of at least this severity: info, warning or critical (default: info)."),
+    "boot": (False, "Look as well at what a reboot would bring back; after one, at what it did."),
+    "list_": (False, "List the checks with role, severity and remedy; connect to nothing."),
+}
 VERDICTS: Table = {
     "junit": ("", "Write the verdicts to this file as JUnit XML, which CI servers read."),
     "tap": (False, "The verdicts on standard output in the Test Anything Protocol, at the end."),

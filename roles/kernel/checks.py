@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import List, Mapping
 
-from fleet.checks import Check, Outcome, Probe
+from fleet.checks import Check, Claim, Outcome, Probe
 from fleet.facts import Facts
 from fleet.resources import Sysctl
 from fleet.variables import Variables
 from roles.kernel import role
+
+SET = Claim(
+    "sysctls",
+    "Kernel parameters are set",
+    "containers reach no network, or pass the host's packet filter by",
+    "./inv provision --hosts {host} --roles kernel; a value in /etc/sysctl.conf wins at boot: grep -n . /etc/sysctl.conf",
+    probes=("values",),
+)
+CLAIMS = (SET,)
 
 
 def probes(facts: Facts, variables: Variables) -> List[Probe]:
@@ -18,13 +27,16 @@ def probes(facts: Facts, variables: Variables) -> List[Probe]:
 
 def judge(facts: Facts, variables: Variables, outcomes: Mapping[str, Outcome]) -> List[Check]:
     """Every parameter has the value declared."""
+    if "values" not in outcomes:
+        return []
     outcome, wanted = outcomes["values"], _wanted(facts, variables)
     found = [" ".join(line.split()) for line in outcome.stdout.splitlines()]
     if outcome.status != 0 or len(found) != len(wanted):
-        return [Check("Kernel parameters can be read", False, outcome.stderr.strip(), "look at sysctl --all on the host")]
-    wrong = [f"{name} is {now}, not {value}" for (name, value), now in zip(wanted.items(), found) if " ".join(value.split()) != now]
-    detail = "; ".join(wrong) or f"{len(wanted)} values as declared"
-    return [Check("Kernel parameters are set", not wrong, detail, "run provision again; /etc/sysctl.conf may set another value")]
+        return [SET.judged(False, f"they cannot be read: {outcome.stderr.strip()}")]
+    wrong = {name: now for (name, value), now in zip(wanted.items(), found) if " ".join(value.split()) != now}
+    told = "; ".join(f"{name} is {now}" for name, now in wrong.items())
+    expected = "; ".join(f"{name} = {wanted[name]}" for name in wrong)
+    return [SET.judged(not wrong, told or f"{len(wanted)} values as declared", expected)]
 
 
 def _wanted(facts: Facts, variables: Variables) -> Mapping[str, str]:

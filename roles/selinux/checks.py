@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import List, Mapping
 
-from fleet.checks import Check, Outcome, Probe
+from fleet.checks import Check, Claim, Outcome, Probe
 from fleet.facts import Facts
 from fleet.variables import Variables
 from roles.selinux.role import has_selinux
@@ -17,6 +17,25 @@ LIVE = {
     "enforcing": ("enforcing",),
     "disabled": ("disabled", "permissive"),
 }
+PROVISION = "./inv provision --hosts {host} --roles selinux"
+MODE = Claim(
+    "selinux_mode",
+    "SELinux is {mode}",
+    "containers are denied what they should be allowed, or allowed what they should not",
+    f"{PROVISION}; a mode that the running kernel cannot take takes a reboot",
+    probes=("kernel",),
+)
+AT_BOOT = Claim(
+    "selinux_at_boot", "SELinux stays {mode} after a boot", "the next boot brings another mode", PROVISION, probes=("file",)
+)
+ENTRIES = Claim(
+    "selinux_boot_entries",
+    "SELinux is off in every boot entry",
+    "from release 9 on the file alone does not switch it off",
+    f"{PROVISION}; or: grubby --update-kernel=ALL --args=selinux=0",
+    probes=("entries",),
+)
+CLAIMS = (MODE, AT_BOOT, ENTRIES)
 
 
 def probes(facts: Facts, variables: Variables) -> List[Probe]:
@@ -31,23 +50,19 @@ def probes(facts: Facts, variables: Variables) -> List[Probe]:
 
 def judge(facts: Facts, variables: Variables, outcomes: Mapping[str, Outcome]) -> List[Check]:
     """The mode now, and after a boot."""
-    if "kernel" not in outcomes:
-        return []
     wanted = variables.string("selinux")
-    live = {"0": "permissive", "1": "enforcing"}.get(outcomes["kernel"].stdout.strip(), "disabled")
-    written = re.findall(r"^\s*SELINUX\s*=\s*(\w+)", outcomes["file"].stdout, re.MULTILINE)
-    in_file = written[-1].lower() if written else "nothing"
-    until = "" if live == wanted else f", {wanted} after a reboot"
-    return [
-        Check(
-            f"SELinux is {wanted}",
-            live in LIVE[wanted],
-            f"{live} in the running kernel{until}",
-            f"run provision again, or reboot: {FILE}",
-        ),
-        Check(f"SELinux stays {wanted} after a boot", in_file == wanted, f"{FILE} says {in_file}", "run provision again"),
-        *([_entries(outcomes["entries"])] if "entries" in outcomes else []),
-    ]
+    found = []
+    if "kernel" in outcomes:
+        live = {"0": "permissive", "1": "enforcing"}.get(outcomes["kernel"].stdout.strip(), "disabled")
+        until = "" if live == wanted else f", {wanted} after a reboot"
+        found.append(MODE.judged(live in LIVE[wanted], f"{live} in the running kernel{until}", wanted, mode=wanted))
+    if "file" in outcomes:
+        written = re.findall(r"^\s*SELINUX\s*=\s*(\w+)", outcomes["file"].stdout, re.MULTILINE)
+        in_file = written[-1].lower() if written else "nothing"
+        found.append(AT_BOOT.judged(in_file == wanted, f"{FILE} says {in_file}", wanted, mode=wanted))
+    if "entries" in outcomes:
+        found.append(_entries(outcomes["entries"]))
+    return found
 
 
 def _entries(outcome: Outcome) -> Check:
@@ -55,9 +70,8 @@ def _entries(outcome: Outcome) -> Check:
     parts = re.split(r"^index=", outcome.stdout, flags=re.MULTILINE)[1:]
     entries = [part for part in parts if re.search("^kernel=", part, re.MULTILINE)]
     having = [part for part in entries if re.search(r'^args="(?:.* )?selinux=0(?: .*)?"$', part, re.MULTILINE)]
-    return Check(
-        "SELinux is off in every boot entry",
+    return ENTRIES.judged(
         outcome.status == 0 and entries == having != [],
         outcome.stderr.strip() or f"{len(having)} of {len(entries)} entries have selinux=0",
-        "run provision again; it takes grubby",
+        "selinux=0 in every one",
     )

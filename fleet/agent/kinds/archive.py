@@ -54,7 +54,7 @@ def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     try:
         _build(want, aside, host)
         described = tree.describe(aside)
-        host.ledger.enter("archive", path, os.path.lexists(path), host.ledger.mark(_digest(described)))
+        host.ledger.enter("archive", path, os.path.lexists(path), host.ledger.mark(digest_of(described)))
         tree.swap(aside, path)
     except OSError as error:
         raise from_os(error, path) from error
@@ -87,7 +87,7 @@ def undo(place: "Place", host: "Host") -> "Optional[Change]":
     if place.original:
         raise Left("another directory lay there before, of which no copy was kept")
     found = tree.describe(path)
-    if not host.force and host.ledger.mark(_digest(found)) not in [one["ours"] for one in place.entries]:
+    if not host.force and host.ledger.mark(digest_of(found)) not in [one["ours"] for one in place.entries]:
         known = host.state.read_json(_manifest(path)) or {"entries": {}}
         drift = tree.drift(known["entries"], found)
         if drift:
@@ -104,7 +104,8 @@ def _remove(path: str) -> None:
         raise from_os(error, path) from error
 
 
-def _digest(described: "Dict[str, str]") -> str:
+def digest_of(described: "Dict[str, str]") -> str:
+    """What tells a directory's files again."""
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode("ascii")).hexdigest()
 
 

@@ -25,7 +25,7 @@ SIGNS = {"br_netfilter": "/proc/sys/net/bridge", "nf_conntrack": "/proc/sys/net/
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     """Whether it is to be loaded, or to be named in its file."""
     name = want["name"]
-    loaded, change = _loaded(name), _document(name).compare(host)
+    loaded, change = is_loaded(name), _document(name).compare(host)
     if loaded:
         return change
     if not _loadable(name) and not host.forecast.installing:
@@ -41,10 +41,10 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
 def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Load it, then write its file."""
     name = want["name"]
-    if not _loaded(name):
+    if not is_loaded(name):
         host.ledger.enter("module", name, "absent", "loaded")
         done = process.run(["modprobe", name])
-        if done.status != 0 or not _loaded(name):
+        if done.status != 0 or not is_loaded(name):
             raise done.failure(
                 "the module {} cannot be loaded".format(name), "look for its package, or for a file that blacklists it"
             )
@@ -80,7 +80,7 @@ def _document(name: str) -> Document:
     return Document(os.path.join(FOLDER, "skiff-{}.conf".format(name)), data="{}\n".format(name).encode("utf-8"))
 
 
-def _loaded(name: str) -> bool:
+def is_loaded(name: str) -> bool:
     """Whether the kernel has it: as a module, built in, or (in a container that sees no modules) by what it brings."""
     plain = name.replace("-", "_")
     if os.path.isdir(os.path.join(LOADED, plain)) or os.path.exists(SIGNS.get(plain, "")):

@@ -26,7 +26,7 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     """What differs live and in the file, and whether another file would undo it at the next boot."""
     own = _path(want)
     _refuse_overridden(want["values"], own, host.forecast)
-    live = [(key, _live(key), value) for key, value in want["values"].items()]
+    live = [(key, live_value(key), value) for key, value in want["values"].items()]
     missing = [key for key, now, _ in live if now is None]
     if missing and not (host.forecast.modules or host.forecast.installing):
         raise AgentError(
@@ -47,7 +47,7 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
 def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     """Set what differs, then write the file: a value that this kernel refuses is not kept for the next boot."""
     for key, value in want["values"].items():
-        now = _live(key)
+        now = live_value(key)
         if now is None or now.split() != value.split():
             host.ledger.enter("sysctl", key, now, value)
             _set(key, value)
@@ -62,7 +62,7 @@ def foresee(want: "Dict[str, Any]", _change: Change, forecast: Forecast) -> None
 
 def undo(place: "Place", host: "Host") -> "Optional[Change]":
     """The value that was live; a parameter that came with a module goes with it."""
-    key, now, value = place.name, _live(place.name), place.original
+    key, now, value = place.name, live_value(place.name), place.original
     if now is None or value is None or now.split() == value.split():
         return None
     if not host.force and now.split() not in [one["ours"].split() for one in place.entries]:
@@ -87,7 +87,8 @@ def _proc(key: str) -> str:
     return os.path.join("/proc/sys", separate)
 
 
-def _live(key: str) -> "Optional[str]":
+def live_value(key: str) -> "Optional[str]":
+    """A parameter as the kernel has it now; None where it has none of the name."""
     return read(_proc(key)).strip() if os.path.exists(_proc(key)) else None
 
 
@@ -98,10 +99,10 @@ def _set(key: str, value: str) -> None:
     except OSError as error:
         raise AgentError(
             "this kernel refuses {} = {}".format(key, value),
-            "{}: {}; it is {} now".format(_proc(key), error.strerror, _live(key)),
+            "{}: {}; it is {} now".format(_proc(key), error.strerror, live_value(key)),
             "in a container the parameter belongs to the machine outside; else correct the value",
         ) from error
-    now = _live(key) or ""
+    now = live_value(key) or ""
     if now.split() != value.split():
         raise AgentError("{} is {} after {} was written".format(key, now, value), "", "give the value as the kernel shows it")
 

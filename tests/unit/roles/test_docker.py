@@ -355,7 +355,14 @@ def test_docker_s_names_change_hands() -> None:
 
 
 VERSION = {"Client": {"Version": "26.1.4"}, "Server": {"Version": "26.1.4"}}
-INFO = {"Driver": "overlay2", "CgroupDriver": "systemd", "CgroupVersion": "2", "RegistryConfig": {"Mirrors": []}, "Warnings": []}
+INFO: Dict[str, Any] = {
+    "Driver": "overlay2",
+    "CgroupDriver": "systemd",
+    "CgroupVersion": "2",
+    "RegistryConfig": {"Mirrors": []},
+    "Warnings": [],
+}
+INFO.update({"SecurityOptions": ["name=seccomp,profile=builtin"], "Architecture": "x86_64", "DockerRootDir": "/var/lib/docker"})
 UNIT = Outcome(0, "LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n", "")
 SEEN = {"first.status": "0", "pid": "1", "root": "overlay", "memory.status": "137", "second.status": "0"}
 SPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
@@ -382,15 +389,15 @@ def outcomes(version: object = VERSION, shared: Tuple[str, ...] = (), **info: An
         (outcomes({side: {"Version": "20.10.24+dfsg1"} for side in VERSION}), {"docker_version": "20.10.24"}, {}, []),
         (outcomes(), {"docker_version": "27.0.0"}, {}, ["Client and server have one version"]),
         (outcomes({**VERSION, "Server": {"Version": "26.1.3"}}), {}, {}, ["Client and server have one version"]),
-        (outcomes(Driver="vfs"), {}, {}, ["The storage driver is overlay2"]),
+        (outcomes(Driver="vfs"), {}, {}, ["The storage driver is as declared"]),
         (outcomes(Driver="overlayfs", CgroupVersion=""), {}, {}, []),
-        (outcomes(Warnings=["WARNING: bridge-nf-call-iptables is disabled"]), {}, {}, ["The engine warns of nothing"]),
-        (outcomes(), {"registry_mirrors": ["https://m.test"]}, {}, ["Registry mirrors are as configured"]),
+        (outcomes(Warnings=["WARNING: bridge-nf-call-iptables is disabled"]), {}, {}, ["Bridged packets pass iptables"]),
+        (outcomes(), {"registry_mirrors": ["https://m.test"]}, {}, ["Registry mirrors are as declared"]),
         (outcomes(DockerRootDir="/data"), {"docker_data_root": "/data"}, {}, []),
-        (outcomes(DockerRootDir="/var/lib/docker"), {"docker_data_root": "/data"}, {}, ["The data root is /data"]),
+        (outcomes(DockerRootDir="/var/lib/docker"), {"docker_data_root": "/data"}, {}, ["The data root is as declared"]),
         (outcomes(shared=("cgroup",)), {}, {}, ["It has 6 namespaces of its own"]),
-        (outcomes(shared=("cgroup",)), {}, {"cgroup": "v1"}, []),
-        (outcomes(shared=("net",)), {}, {"cgroup": "v1"}, ["It has 5 namespaces of its own"]),
+        (outcomes(shared=("cgroup",), CgroupVersion="1"), {}, {"cgroup": "v1"}, []),
+        (outcomes(shared=("net",), CgroupVersion="1"), {}, {"cgroup": "v1"}, ["It has 5 namespaces of its own"]),
     ],
 )
 def test_checks(found: Mapping[str, Outcome], given: Dict[str, Any], host: Dict[str, Any], wanted: List[str]) -> None:
@@ -399,7 +406,7 @@ def test_checks(found: Mapping[str, Outcome], given: Dict[str, Any], host: Dict[
 
 
 def test_probes_ask_docker_s_own_client() -> None:
-    unit, version, info, container = service_checks.probes(facts(), docker(docker_compat=True))
+    version, info, unit, container, *_ = service_checks.probes(facts(), docker(docker_compat=True))
     assert unit.argv[-1] == "docker.service"
     assert version.argv == ("/usr/bin/docker", "version", "--format", "{{json .}}")
     assert info.argv == ("/usr/bin/docker", "info", "--format", "{{json .}}")
