@@ -92,6 +92,11 @@ class Claim:
         return Check(title, passed, detail, cure, self.name, severity or self.severity, "" if passed else expected)
 
 
+def in_general(text: str) -> str:
+    """The text with its words in braces in capitals: they stand for a host's own."""
+    return re.sub(r"\{(\w+)\}", lambda match: match[1].upper(), text)
+
+
 def insist(severity: str) -> None:
     """Insists on a severity that there is.
 

@@ -73,4 +73,5 @@ def _again(argv: "List[str]", probe: "Dict[str, Any]", done: process.Finished) -
 
 
 def _comes_up(unit: str) -> bool:
-    return not unit or process.run(["systemctl", "show", "--property=ActiveState", unit]).stdout.strip().partition("=")[2] in UP
+    said = process.run(["systemctl", "show", "-p", "ActiveState", unit]).stdout.split() if unit else []
+    return not unit or any("ActiveState=" + state in said for state in UP)

@@ -8,9 +8,10 @@ from typing import Container, Dict
 
 from invoke.collection import Collection
 
-from fleet.reference import messages, tasks, variables
+from fleet.reference import checks, messages, tasks, variables
 from fleet.roles.defaults import read_defaults
-from fleet.roles.loader import BUILT_IN, find
+from fleet.roles.loader import BUILT_IN, find, load_role
+from fleet.run.selection import listed
 
 ROOT = BUILT_IN.parent
 PLACE = ROOT / "docs" / "reference"
@@ -26,4 +27,5 @@ def pages(root: Collection, connecting: Container[str]) -> Dict[Path, str]:
         PLACE / "tasks.md": tasks.page(root, connecting),
         PLACE / "variables.md": variables.page(declared, summaries),
         PLACE / "messages.md": messages.page(sources),
+        PLACE / "checks.md": checks.page(listed(load_role(name, path) for name, path in roles.items())),
     }

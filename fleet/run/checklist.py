@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Dict, Iterator, List, Tuple
 
-from fleet.checks import Claim
+from fleet.checks import Claim, in_general
 from fleet.progress.output import write_line
 from fleet.run import task
 from fleet.run.answers import print_json
@@ -37,10 +36,10 @@ def lines(rows: List[Tuple[str, Claim]]) -> Iterator[str]:
     width = max(len(claim.name) for _, claim in rows)
     for role, claim in rows:
         demand = ", with --boot" if claim.demand else ""
-        yield f"{claim.name:<{width}}  {claim.severity:<8}  {plain(claim.title)} ({role}{demand})"
+        yield f"{claim.name:<{width}}  {claim.severity:<8}  {in_general(claim.title)} ({role}{demand})"
         indent = " " * (width + 12)
         yield f"{indent}else: {claim.breaks}"
-        yield f"{indent}-> {plain(claim.cure)}"
+        yield f"{indent}-> {in_general(claim.cure)}"
 
 
 def document(role: str, claim: Claim) -> Dict[str, Any]:
@@ -49,13 +48,8 @@ def document(role: str, claim: Claim) -> Dict[str, Any]:
         "name": claim.name,
         "role": role,
         "severity": claim.severity,
-        "title": plain(claim.title),
+        "title": in_general(claim.title),
         "breaks": claim.breaks,
-        "cure": plain(claim.cure),
+        "cure": in_general(claim.cure),
         "demand": claim.demand,
     }
-
-
-def plain(text: str) -> str:
-    """A text whose words in braces stand for a host's own, in capitals."""
-    return re.sub(r"\{(\w+)\}", lambda match: match[1].upper(), text)

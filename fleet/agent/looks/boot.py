@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from fleet.agent.host import Host
 
+MANAGED = "/run/systemd/container"
 UNITS = "/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"
 
 
@@ -24,7 +25,7 @@ def look(given: "Dict[str, Any]", _host: "Host") -> "Dict[str, Any]":
         "root": root,
         "mount": point,
         # A container's mounts are its manager's, who makes them again.
-        "kept": point == "/" or point in _written() or os.path.exists("/run/systemd/container"),
+        "kept": point == "/" or point in _written() or os.path.exists(MANAGED),
     }
 
 

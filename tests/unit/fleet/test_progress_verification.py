@@ -25,6 +25,7 @@ def outcomes() -> List[HostOutcome]:
     drifted = HostOutcome("web2", state="failed", plan=Plan((Change("file:/etc/x", "r", False, "update", "", "-a\n+b"),)))
     drifted.checks.append(("service", Check("answers # TODO later", False, HOSTILE, "restart it")))
     drifted.faults.append(Fault("1 resources are not as declared", resolution="`invoke provision` brings them back"))
+    drifted.checks.append(("preflight", Check("has room", False, "5 % free", "df -h", "disk_room", "warning", "10 %")))
     lost = HostOutcome("web3", state="unreachable", faults=[Fault("no answer", "timed out"), Fault("besides", "", "", "x")])
     return [good, drifted, lost, HostOutcome("web4", state="interrupted")]
 
@@ -40,7 +41,7 @@ def tap(interrupted: bool = False) -> List[str]:
 
 def test_tap_numbers_every_case_and_says_why_one_failed() -> None:
     said = tap()
-    assert said[:2] == ["TAP version 13", "1..7"]
+    assert said[:2] == ["TAP version 13", "1..8"]
     points = [re.fullmatch(r"(ok|not ok) (\d+) - (.*)", line) for line in said if not line.startswith(" ")][2:]
     found = [(point[1], int(point[2]), point[3]) for point in points if point]
     assert found == [
@@ -49,12 +50,13 @@ def test_tap_numbers_every_case_and_says_why_one_failed() -> None:
         ("not ok", 3, "web2 host: is verified"),
         ("not ok", 4, "web2 r: file:/etc/x is as declared"),
         ("not ok", 5, r"web2 service: answers \# TODO later"),
-        ("not ok", 6, "web3 host: is verified"),
-        ("not ok", 7, "web4 host: is verified"),
+        ("not ok", 6, "web2 preflight: has room # TODO warning"),
+        ("not ok", 7, "web3 host: is verified"),
+        ("not ok", 8, "web4 host: is verified"),
     ]
     messages = [json.loads(line.partition(": ")[2]) for line in said if line.startswith("  message: ")]
     assert messages[2] == harmless(HOSTILE)
-    assert "  severity: error" in said
+    assert {"  severity: error", "  severity: warning"} <= set(said)
     assert json.loads(next(line for line in said if "besides" in line).partition(": ")[2]) == "timed out\nx: besides"
     assert tap(interrupted=True)[-1] == "Bail out! interrupted"
 
@@ -67,17 +69,19 @@ def test_junit_is_read_back_with_every_case(tmp_path: Path) -> None:
     listener.end(outcomes(), False)
     root = ElementTree.parse(path).getroot()
     assert root.get("name") == "skiff verify run-1"
-    counts = [tuple(suite.get(key) for key in ("name", "tests", "failures", "errors", "time")) for suite in root]
+    counts = [tuple(suite.get(key) for key in ("name", "tests", "failures", "errors", "skipped", "time")) for suite in root]
     assert counts == [
-        ("web1", "2", "0", "0", "1.250"),
-        ("web2", "3", "3", "0", "0.000"),
-        ("web3", "1", "0", "1", "0.000"),
-        ("web4", "1", "0", "1", "0.000"),
+        ("web1", "2", "0", "0", "0", "1.250"),
+        ("web2", "4", "3", "0", "1", "0.000"),
+        ("web3", "1", "0", "1", "0", "0.000"),
+        ("web4", "1", "0", "1", "0", "0.000"),
     ]
     failure = root.findall("testsuite[@name='web2']/testcase[@classname='web2.service']/failure")[0]
     # A newline in an attribute is told as such; what XML cannot hold is shown by its number.
     assert failure.get("message") == harmless(HOSTILE)
     assert failure.text == "restart it"
+    (skipped,) = root.findall("testsuite[@name='web2']/testcase[@classname='web2.preflight']/skipped")
+    assert (skipped.get("message"), skipped.text) == ("warning: 5 % free", "expected: 10 %\ndf -h")
     assert len(failure) == 0
     assert [element.get("name") for element in root.iter("testcase")][1] == "runs"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["verify.xml"]
