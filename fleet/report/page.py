@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
 from fleet import recorded
+from fleet.checks import SEVERITIES, Check
 from fleet.errors import UsageError
 from fleet.events import CHANGED, FAILED, INTERRUPTED, OK, UNREACHABLE, HostOutcome
 from fleet.progress.harmless import harmless
@@ -34,6 +35,21 @@ class Item:
     summary: str
     seconds: float
     diff: Sequence[Tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A check that did not pass on some hosts."""
+
+    name: str
+    role: str
+    title: str
+    hosts: List[Tuple[str, Check]]
+
+    @property
+    def severity(self) -> str:
+        """The gravest of the hosts'."""
+        return max((check.severity for _, check in self.hosts), key=SEVERITIES.index)
 
 
 @dataclass(frozen=True)
@@ -63,7 +79,7 @@ def render(told: Told) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(harmless=harmless, tail=tail, moment=text.moment)
+    environment.filters.update(harmless=harmless, tail=tail, moment=text.moment, by_gravity=by_gravity)
     run = told.run
     with recorded.whole(run.name):
         # Of hundreds of hosts those come first that want somebody's eye.
@@ -72,11 +88,29 @@ def render(told: Told) -> str:
     return environment.get_template("page.html").render(
         run=run,
         parts=parts,
+        verdicts=verdicts([each.outcome for each in parts]),
+        numbers={one.outcome.host: number for number, one in enumerate(parts, 1)},
         shades={group: number % SHADES for number, group in enumerate(groups)},
         total=max([run.ended - run.begun, 0.001, *(each.begin + each.seconds for one in parts for each in one.stretches)]),
         first={one.outcome.state: number for number, one in reversed(list(enumerate(parts, 1)))},
         has_diffs=any(item.diff for each in parts for item in each.items),
     )
+
+
+def verdicts(found: Sequence[HostOutcome]) -> List[Verdict]:
+    """What did not pass, check by check over all hosts, the gravest first, then what most hosts fail."""
+    failed: Dict[str, Verdict] = {}
+    for outcome in found:
+        for role, check in outcome.checks:
+            if not check.passed:
+                key = check.name or f"{role}: {check.title}"
+                failed.setdefault(key, Verdict(check.name or role, role, check.title, [])).hosts.append((outcome.host, check))
+    return sorted(failed.values(), key=lambda one: (-SEVERITIES.index(one.severity), -len(one.hosts)))
+
+
+def by_gravity(checks: Sequence[Tuple[str, Check]]) -> List[Tuple[str, Check]]:
+    """A host's checks, those first that did not pass, the gravest before the others."""
+    return sorted(checks, key=lambda one: (one[1].passed, -SEVERITIES.index(one[1].severity)))
 
 
 def part(told: Told, outcome: HostOutcome) -> HostPart:
@@ -119,8 +153,24 @@ def tail(said: str) -> str:
     return "\n".join((["..."] if len(lines) > LAST_LINES else []) + lines[-LAST_LINES:])
 
 
-def write(path: Path, page: str) -> None:
-    """Writes the page, whole or not at all; it is the owner's alone, as the record is.
+def refuse_unwritable(option: str, path: Path) -> None:
+    """Finds out, before any host is connected to, that a page can be written.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a directory")
+        descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        os.close(descriptor)
+        os.unlink(aside)
+    except OSError as error:
+        raise UsageError(f"{option}: {path} cannot be written: {error.strerror}") from error
+
+
+def write(path: Path, page: str, option: str = "--out") -> None:
+    """Writes the page, whole or not at all; it is the owner's alone, as the record is. `option` is what named the path.
 
     Raises:
         UsageError: it cannot be written.
@@ -134,4 +184,4 @@ def write(path: Path, page: str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(aside)
-        raise UsageError(f"--out: {path} cannot be written: {error.strerror}") from error
+        raise UsageError(f"{option}: {path} cannot be written: {error.strerror}") from error

@@ -15,7 +15,7 @@ from fleet.errors import UsageError
 from fleet.progress.output import write_error
 
 # How a run is shown is not repeated, and which hosts it goes to is told by what became of them.
-NOT_REPEATED = ("hosts", "json", "tap", "junit", "out")
+NOT_REPEATED = ("hosts", "json", "tap", "junit", "html", "out")
 ROLLOUTS = ("upgrade", "rollback")
 PATHS = ("inventory", "role_path")
 

@@ -24,6 +24,8 @@ from fleet.progress.output import write_error, write_line
 from fleet.progress.tap import Tap
 from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
+from fleet.report import outcomes as reported
+from fleet.report import page
 from fleet.roles import defaults, loader
 from fleet.roles.loader import Role
 from fleet.run import again, built, engine, keeping, resume, selection
@@ -63,6 +65,7 @@ class Options:
     lock_timeout: str = "60"
     tap: bool = False
     junit: str = ""
+    html: str = ""
     only: str = ""
     skip: str = ""
     severity: str = ""
@@ -93,6 +96,8 @@ def provision(
         from fleet.saved.file import refuse_unwritable
 
         refuse_unwritable(Path(options.out))
+    if options.html:
+        page.refuse_unwritable("--html", Path(options.html))
     inventory = open_inventory(options.inventory)
     roles, declared, complete = open_roles(options)
     extra = settings(options.settings)
@@ -118,6 +123,8 @@ def provision(
     if not questions:
         noted["repeat"] = resume.repetition(mode, vars(options), undo)
     outcomes, status = execute(task, wanted, hosts, connector, options, bool(questions) or mode == FACTS or task == COPIES, noted)
+    if options.html:
+        page.write(Path(options.html), page.render(reported.read(wanted.run)), "--html")
     if options.out:
         write = write_error if options.json else write_line
         saved = keeping.save(Path(options.out), keeping.about(wanted, own_roles(options), extra), outcomes, write)

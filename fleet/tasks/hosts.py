@@ -75,7 +75,7 @@ def verify(_: Context, list_: bool, **given: Any) -> None:
     Ends with 0, or 4 if there are warnings, 2 if something critical failed, 3 if hosts were only unreachable.
 
     Example: ./inv verify --hosts web1 --json
-    Example: ./inv verify --hosts all --skip mirrors_answer --junit verify.xml
+    Example: ./inv verify --hosts all --skip mirrors_answer --junit verify.xml --html verify.html
     Example: ./inv verify --list --severity critical
     """
     if list_:

@@ -52,6 +52,7 @@ CHOICE: Table = {
 }
 VERDICTS: Table = {
     "junit": ("", "Write the verdicts to this file as JUnit XML, which CI servers read."),
+    "html": ("", "Write the verification to this file as one page of HTML."),
     "tap": (False, "The verdicts on standard output in the Test Anything Protocol, at the end."),
 }
 

@@ -18,14 +18,14 @@ VALID = Claim(
     "daemon_json",
     "{file} is valid",
     "the daemon does not come up again after its next stop",
-    "correct {file}; or: ./inv restore {file} --hosts {host}",
+    "./inv restore --path {file} --hosts {host}  # or correct {file}",
     probes=("valid",),
 )
 MIRRORS = Claim(
     "mirrors_answer",
     "Every registry mirror answers the host",
     "pulls wait for it, then go to docker.io itself",
-    "curl -v {mirror}/v2/ on the host; take it out of registry_mirrors, or set verify_mirrors: false where hosts reach no network",
+    "curl -v {mirror}/v2/  # take it out of registry_mirrors, or set verify_mirrors: false where hosts reach no network",
     WARNING,
     ("mirrors",),
 )

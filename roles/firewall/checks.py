@@ -15,14 +15,14 @@ STOPPED = Claim(
     "firewalld_stopped",
     "firewalld does not run",
     "it flushes the rules by which containers reach each other and the world",
-    f"systemctl stop {UNIT}, or set firewalld: kept",
+    f"systemctl stop {UNIT}  # or set firewalld: kept",
     probes=("unit",),
 )
 AT_BOOT = Claim(
     "firewalld_at_boot",
     "firewalld stays off after a boot",
     "the next boot brings it back",
-    f"systemctl disable {UNIT} && systemctl mask {UNIT}, or set firewalld: kept",
+    f"systemctl disable {UNIT} && systemctl mask {UNIT}  # or set firewalld: kept",
     probes=("unit",),
 )
 CLAIMS = (STOPPED, AT_BOOT)

@@ -14,7 +14,7 @@ SET = Claim(
     "sysctls",
     "Kernel parameters are set",
     "containers reach no network, or pass the host's packet filter by",
-    "./inv provision --hosts {host} --roles kernel; a value in /etc/sysctl.conf wins at boot: grep -n . /etc/sysctl.conf",
+    "./inv provision --hosts {host} --roles kernel  # a value in /etc/sysctl.conf wins at boot",
     probes=("values",),
 )
 CLAIMS = (SET,)

@@ -22,7 +22,7 @@ MODE = Claim(
     "selinux_mode",
     "SELinux is {mode}",
     "containers are denied what they should be allowed, or allowed what they should not",
-    f"{PROVISION}; a mode that the running kernel cannot take takes a reboot",
+    f"{PROVISION}  # what the running kernel cannot take on takes a reboot",
     probes=("kernel",),
 )
 AT_BOOT = Claim(
@@ -32,7 +32,7 @@ ENTRIES = Claim(
     "selinux_boot_entries",
     "SELinux is off in every boot entry",
     "from release 9 on the file alone does not switch it off",
-    f"{PROVISION}; or: grubby --update-kernel=ALL --args=selinux=0",
+    "grubby --update-kernel=ALL --args=selinux=0",
     probes=("entries",),
 )
 CLAIMS = (MODE, AT_BOOT, ENTRIES)

@@ -38,13 +38,13 @@ MOUNTS = claim(
     "boot_mounts",
     "The file system of {root} is mounted at boot",
     "the engine comes up without its images and containers",
-    "put the mount into /etc/fstab: findmnt --fstab --target {root}",
+    "findmnt --target {root}  # its line belongs into /etc/fstab",
 )
 CONTAINERS = claim(
     "boot_containers",
     "Running containers come back after a boot",
     "they stay stopped until somebody starts them",
-    "{engine} update --restart unless-stopped NAME, where the engine has restart policies; else a systemd unit",
+    "{engine} update --restart unless-stopped {names}  # an engine without restart policies: a systemd unit for each",
     INFO,
     "running",
 )
@@ -83,7 +83,7 @@ def judge(variables: Variables, outcomes: Mapping[str, Outcome]) -> List[Check]:
         lost = [row[0].lstrip("/") for row in rows if row[-1] == "no"]
         name = "docker" if engine.is_docker(variables) else "skiff"
         told = f"without a restart policy: {', '.join(lost)}" if lost else f"{len(rows)} running"
-        found.append(CONTAINERS.judged(not lost, told, engine=name))
+        found.append(CONTAINERS.judged(not lost, told, engine=name, names=" ".join(lost)))
     return found
 
 

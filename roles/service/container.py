@@ -31,7 +31,7 @@ MEMORY = claim(
     "container_memory",
     "Its memory limit is enforced",
     "one container takes the memory of all",
-    "look at the memory control group: {engine} info",
+    "{engine} info  # WARNING: No memory limit support?",
 )
 WRITES = claim("container_writes", "A write in it leaves the image untouched", "containers change each other's files")
 IMAGE = Claim(

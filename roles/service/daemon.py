@@ -51,7 +51,7 @@ def judge_unit(name: str, outcome: Outcome, active: Claim = ACTIVE, enabled: Cla
 def judge_version(outcome: Outcome, declared: Optional[str], engine: str, claim: Claim = VERSION) -> Check:
     """Client and server answer with one version, the declared one where there is one."""
     document = _document(outcome)
-    words = {"engine": engine, "kept": ", containers run on" if engine == "skiff" else ""}
+    words = {"engine": engine, "kept": "  # containers run on" if engine == "skiff" else ""}
     client, server = (((document.get(side) or {}).get("Version") or "") for side in ("Client", "Server"))
     if not client or not server:
         return claim.judged(False, _told(outcome, engine) or "no answer from the server", **words)

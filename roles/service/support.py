@@ -6,8 +6,8 @@ from typing import Any, Iterator, List, Mapping, Tuple
 
 from fleet.checks import CRITICAL, INFO, WARNING, Check, Claim
 
-KERNEL = "start a kernel of the release's own: grubby --info=ALL names them"
-KEEP = "./inv provision --hosts {host} --roles kernel keeps it"
+KERNEL = "grubby --info=ALL  # start a kernel of the release's own"
+PROVISION = "./inv provision --hosts {host} --roles kernel"
 
 # The field of `info` that is false where the engine warns, its words, and the claim.
 Row = Tuple[str, str, Claim]
@@ -20,12 +20,7 @@ def row(name: str, field: str, words: str, title: str, breaks: str, cure: str, s
 
 def controller(name: str) -> str:
     """How a controller comes back that the kernel's command line switches off."""
-    return f"grubby --update-kernel=ALL --remove-args=cgroup_disable={name}, and reboot"
-
-
-def bridge(key: str) -> str:
-    """How a parameter of br_netfilter is set."""
-    return f"modprobe br_netfilter && sysctl -w net.bridge.{key}=1; {KEEP}"
+    return f"grubby --update-kernel=ALL --remove-args=cgroup_disable={name} && reboot"
 
 
 ROWS: Tuple[Row, ...] = (
@@ -44,7 +39,7 @@ ROWS: Tuple[Row, ...] = (
         "No swap limit support",
         "Swap can be limited",
         "a container that may take no more memory goes on in swap",
-        "grubby --update-kernel=ALL --args=swapaccount=1, and reboot",
+        "grubby --update-kernel=ALL --args=swapaccount=1 && reboot",
     ),
     row(
         "oom_kill_disable",
@@ -93,7 +88,7 @@ ROWS: Tuple[Row, ...] = (
         "IPv4 forwarding is disabled",
         "IPv4 packets are forwarded",
         "containers reach nothing but the host",
-        f"sysctl -w net.ipv4.ip_forward=1; {KEEP}",
+        PROVISION,
         CRITICAL,
     ),
     row(
@@ -102,7 +97,7 @@ ROWS: Tuple[Row, ...] = (
         "bridge-nf-call-iptables is disabled",
         "Bridged packets pass iptables",
         "packets between containers of one bridge pass the host's rules by",
-        bridge("bridge-nf-call-iptables"),
+        PROVISION,
     ),
     row(
         "bridge_nf_ip6tables",
@@ -110,7 +105,7 @@ ROWS: Tuple[Row, ...] = (
         "bridge-nf-call-ip6tables is disabled",
         "Bridged packets pass ip6tables",
         "the same in IPv6",
-        bridge("bridge-nf-call-ip6tables"),
+        PROVISION,
     ),
 )
 BLKIO = Claim(
@@ -121,9 +116,7 @@ BLKIO = Claim(
     INFO,
     ("info",),
 )
-OTHERS = Claim(
-    "engine_warnings", "The engine warns of nothing else", "what it says", "look at each: {engine} info", WARNING, ("info",)
-)
+OTHERS = Claim("engine_warnings", "The engine warns of nothing else", "what it says", "{engine} info", WARNING, ("info",))
 CLAIMS = (*(one for _, _, one in ROWS), BLKIO, OTHERS)
 DISKS = ("No blkio ", "No io.")
 
