@@ -6,7 +6,7 @@ import base64
 import json
 import stat
 from pathlib import Path
-from typing import Any, List, Mapping
+from typing import Any, List, Mapping, cast
 from urllib.parse import quote
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from fleet.agent import diff, probes
 from fleet.agent.contents import Contents
 from fleet.agent.errors import LONGEST, AgentError
+from fleet.agent.host import Host
 from fleet.agent.masked import MISSING, masked
 from fleet.agent.redaction import Redaction
 from fleet.agent.state import State
@@ -45,7 +46,7 @@ def test_no_half_of_a_secret_is_left_where_the_output_of_a_probe_is_cut(tmp_path
     script = f'head -c {probes.LONGEST - len(CANARY) // 2} /dev/zero | tr \'\\0\' x; echo "$0"; echo "$0" >&2'
     asked = {"name": "r/long", "argv": ["sh", "-c", script, CANARY], "timeout": 10, "contents": {}}
     contents = Contents(State(str(tmp_path)), lambda _: None, lambda: (b"", b""))
-    (found,) = probes.run([asked], contents, Redaction([CANARY]).text)
+    (found,) = probes.run([asked], contents, cast(Host, None), Redaction([CANARY]).text)
     assert found["stdout"].endswith("x(secret)\n")
     assert found["stderr"] == "(secret)\n"
 
