@@ -119,13 +119,21 @@ def of_lab() -> Schema:
         "address": {**word, "description": "Its address on the private network."},
     }
     size: Dict[str, Schema] = {
-        "memory": {"type": "integer", "minimum": 1, "description": "MiB of a machine."},
+        "memory": {"type": "integer", "minimum": 256, "description": "MiB of a machine."},
         "cpus": {"type": "integer", "minimum": 1, "description": "Processors of a machine."},
     }
+    nested: Dict[str, Schema] = {
+        "nested": {"type": "boolean", "description": "Whether a machine can run virtual machines of its own."}
+    }
     needed = ["name", "box", "address"]
-    machine = {"type": "object", "properties": {**keys, **size}, "required": needed, "additionalProperties": False}
-    members: Dict[str, Schema] = {**size, "machines": {"type": "array", "items": machine}}
-    return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
+    driver: Schema = {"enum": ["auto", "kvm", "qemu"], "description": "qemu emulates; auto is kvm where this machine has it."}
+    providers: Dict[str, Schema] = {
+        "libvirt": closed({"driver": driver, "cpu": {**word, "description": "libvirt's mode or model of the processor."}}),
+        "hyperv": closed({"switch": {**word, "description": "The virtual switch (default: Default Switch)."}}),
+    }
+    machine = {**closed({**keys, **size, **nested}), "required": needed}
+    members: Dict[str, Schema] = {**size, "machines": {"type": "array", "items": machine, "minItems": 1}}
+    return {**closed({**members, **nested, **providers}), "required": list(members)}
 
 
 def titled(title: str, schema: Schema) -> Schema:
@@ -191,9 +199,14 @@ def of_defaults() -> Schema:
     return titled("The variables of a role", form)
 
 
+def closed(members: Mapping[str, Schema]) -> Schema:
+    """A mapping of these keys alone."""
+    return {"type": "object", "properties": dict(members), "additionalProperties": False}
+
+
 def mapping(members: Mapping[str, Schema]) -> Schema:
     """A mapping of these keys alone; nothing counts as an empty one."""
-    return {"type": ["object", "null"], "properties": dict(members), "additionalProperties": False}
+    return {**closed(members), "type": ["object", "null"]}
 
 
 def nullable(schema: Schema) -> Schema:

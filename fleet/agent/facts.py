@@ -45,6 +45,7 @@ def gather() -> "Dict[str, Any]":
         "virtualisation": _virtualisation(flags),
         "cpu_flags": [flag for flag in ("vmx", "svm") if flag in flags],
         "kvm": os.path.exists("/dev/kvm"),
+        "nested": _nested(flags),
         "selinux": _selinux(),
         "firewalld": _firewalld(),
         "storage": [storage.describe(path) for path in PATHS],
@@ -166,6 +167,15 @@ def _virtualisation(flags: "Set[str]") -> str:
         if word in maker:
             return name
     return "unknown" if "hypervisor" in flags else "none"
+
+
+def _nested(flags: "Set[str]") -> "Optional[bool]":
+    """Whether KVM lets this host's virtual machines run their own; None where no such module is loaded."""
+    for flag, module in (("vmx", "kvm_intel"), ("svm", "kvm_amd")):
+        if flag in flags:
+            said = read("/sys/module/{}/parameters/nested".format(module)).strip()
+            return said in ("Y", "1") if said else None
+    return None
 
 
 def _selinux() -> "Dict[str, Any]":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from fleet.errors import UsageError
+from fleet.inventory import machines
 from fleet.inventory.ansible.ini import IniReader
 from fleet.inventory.ansible.tree import EXPORT, read_tree
 from fleet.inventory.beside import ENDINGS, VAULT, read_beside
@@ -24,8 +25,8 @@ from fleet.inventory.native import TOP, read_native
 NAMES = ("hosts.yml", "hosts.yaml", "hosts", "hosts.ini", "inventory.yml", "inventory.yaml", "inventory", "inventory.ini")
 
 
-def read_inventory(paths: Sequence[Path]) -> Inventory:
-    """One inventory from several files.
+def read_inventory(paths: Sequence[Path], machine_files: Sequence[Path] = ()) -> Inventory:
+    """One inventory from several files, and those of the Vagrantfile's machines.
 
     Raises:
         UsageError: a file has a fault, told with its file, line and key.
@@ -35,6 +36,8 @@ def read_inventory(paths: Sequence[Path]) -> Inventory:
     directories: Dict[Path, bool] = {}
     for path in paths:
         directories[path.parent] = read_one(gathered, path) or directories.get(path.parent, False)
+    for file in machine_files:
+        machines.read_machine(gathered, file)
     for directory, foreign in directories.items():
         read_beside(gathered, directory, foreign)
     return gathered.finish()

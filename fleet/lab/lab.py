@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -97,6 +98,10 @@ class Lab:
     def set_link(self, name: str, state: str) -> None:
         """Pulls a host's network cable ("down") or plugs it in ("up")."""
         self._find(name).network.set_link(name, state)
+
+    def mine(self) -> bool:
+        """Whether there is anything of this lab that the caller may touch."""
+        return os.geteuid() == 0 and (self.directory.exists() or machine.number(self.directory) is not None)
 
     def status(self) -> List[host.HostStatus]:
         """The lab's hosts as they are now."""

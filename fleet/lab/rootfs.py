@@ -53,7 +53,7 @@ def debootstrap(aside: Path, tree: Path, packages: Sequence[str], fd: int) -> No
 def _build(aside: Path, fd: int) -> None:
     tree = aside / "tree"
     debootstrap(aside, tree, recipe.DEBIAN_PACKAGES, fd)
-    _hide_python(tree)
+    hide_python(tree)
     for file in recipe.ROOT_FILES:
         write(tree, file)
     for user in recipe.USERS:
@@ -78,7 +78,7 @@ def write(tree: Path, file: recipe.File) -> None:
     place.chmod(file.mode)
 
 
-def _hide_python(tree: Path) -> None:
+def hide_python(tree: Path) -> None:
     """Moves Debian's interpreter out of the PATH, for dnf and firewalld alone, so that `python3` can be the release's."""
     hidden = tree / recipe.HIDDEN_PYTHON.lstrip("/")
     hidden.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from typing import Any, Callable, Collection, Dict, Iterator, Mapping, Tuple
 from fleet.errors import UsageError
 from fleet.inventory import views
 from fleet.inventory.load import inventory_file, inventory_files, read_inventory
+from fleet.inventory.machines import machine_files
 from fleet.inventory.model import Inventory
 from fleet.inventory.patterns import choose
 from fleet.progress.output import write_error, write_line
@@ -44,13 +45,15 @@ def show(view: str, hosts: str, inventory: str, json: bool) -> None:
 
 
 def open_inventory(given: str) -> Inventory:
-    """The inventory that --inventory names, or the repository's and the lab's.
+    """The inventory that --inventory names, or the repository's and the lab's, with the virtual machines that `vagrant up` made.
 
     Raises:
         UsageError: a file has a fault, told with its file, line and key.
     """
-    paths = [inventory_file(Path(given))] if given else inventory_files(HOME, LAB_INVENTORY)
-    inventory = read_inventory(paths)
+    if given:
+        inventory = read_inventory([inventory_file(Path(given))])
+    else:
+        inventory = read_inventory(inventory_files(HOME, LAB_INVENTORY), machine_files(HOME.parent))
     for warning in inventory.warnings:
         write_error(f"warning: {warning}")
     return inventory

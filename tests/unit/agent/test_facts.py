@@ -24,6 +24,26 @@ def test_a_mount_point_may_have_any_name() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("flags", "files", "told"),
+    [
+        ({"vmx"}, {"kvm_intel": "Y\n"}, True),
+        ({"vmx"}, {"kvm_intel": "N\n"}, False),
+        ({"svm"}, {"kvm_amd": "1\n"}, True),
+        ({"svm"}, {"kvm_amd": "0\n"}, False),
+        ({"vmx"}, {}, None),
+        ({"fpu"}, {"kvm_intel": "Y\n"}, None),
+    ],
+)
+def test_whether_a_virtual_machine_may_run_others(
+    monkeypatch: pytest.MonkeyPatch, flags: set[str], files: dict[str, str], told: bool | None
+) -> None:
+    monkeypatch.setattr(
+        facts, "read", lambda path: files.get(path.split("/")[3], "") if path.endswith("/parameters/nested") else ""
+    )
+    assert facts._nested(flags) is told
+
+
 def test_a_kernel_tells_the_parameters_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {"/proc/sys/user/max_user_namespaces": "0\n"}
     monkeypatch.setattr(facts, "read", lambda path: files.get(path, ""))

@@ -30,6 +30,7 @@ FACTS: Dict[str, Any] = {
     "virtualisation": "kvm",
     "cpu_flags": ["vmx"],
     "kvm": False,
+    "nested": None,
     "selinux": {"mode": "enforcing", "file": "enforcing", "kernel_args": False},
     "firewalld": {"installed": True, "active": "active", "enabled": "enabled"},
     "storage": [{"path": "/var/lib", "type": "xfs", "ftype": True, "free": 1, "size": 2}],
