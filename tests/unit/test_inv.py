@@ -86,6 +86,12 @@ def test_a_task_names_what_it_needs(checkout: Checkout, task: str, package: str)
     assert package in checkout.run(task)[2]
 
 
+def test_virtual_machines_need_nothing_of_the_lab(checkout: Checkout) -> None:
+    checkout.environment()
+    assert checkout.run("lab.up", "--provider", "libvirt")[0] == 0
+    assert checkout.run("lab.up", "--provider=libvirt")[0] == 0
+
+
 def test_other_tasks_need_no_package(checkout: Checkout) -> None:
     checkout.environment()
     checkout.installed()

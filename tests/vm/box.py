@@ -21,6 +21,8 @@ PACKAGES = (*recipe.DEBIAN_PACKAGES, "udev", "linux-image-cloud-amd64")
 UNITS = ("systemd-networkd.service", "ssh.service")
 PUBLIC_KEY = Path("/usr/share/rubygems-integration/all/gems/vagrant-2.3.4/keys/vagrant.pub")
 NETWORK = "[Match]\nName=eth0\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n\n[DHCPv4]\nClientIdentifier=mac\n"
+KEY = "/etc/ssh/ssh_host_ed25519_key"
+MAKE_KEY = f"/bin/sh -c '[ -e {KEY} ] || exec ssh-keygen -q -t ed25519 -N \"\" -f {KEY}'"
 PREPARED = ("/etc/systemd/system/lab-prepare.service",)  # what nspawn needs alone
 FILES = (
     *(file for file in recipe.ROOT_FILES if file.path not in PREPARED),
@@ -28,8 +30,8 @@ FILES = (
     recipe.File("/etc/hostname", "el9\n"),
     recipe.File("/etc/fstab", "tmpfs /tmp tmpfs mode=1777 0 0\n"),
     recipe.File("/etc/sudoers.d/vagrant", "vagrant ALL=(ALL) NOPASSWD: ALL\n", 0o440),
-    # Each machine has host keys of its own, from its first boot.
-    recipe.File("/etc/systemd/system/ssh.service.d/keys.conf", "[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -A\n"),
+    # Each machine has a host key of its own, from its first boot.
+    recipe.File("/etc/systemd/system/ssh.service.d/keys.conf", f"[Service]\nExecStartPre=\nExecStartPre={MAKE_KEY}\n"),
 )
 METADATA = {"provider": "libvirt", "format": "qcow2", "virtual_size": DISK_GIB}
 VAGRANTFILE = """\

@@ -50,6 +50,7 @@ module SkiffLab
     def mapping(known)
       refuse "should be a mapping, not #{kind}" unless @value.is_a?(Hash)
       @node.children.each_slice(2).each_with_object({}) do |(name, node), found|
+        refuse "a key should be a plain word" unless name.is_a?(Psych::Nodes::Scalar)
         key = name.value
         entry = Entry.new(@file, node, @key.empty? ? key : "#{@key}.#{key}", @value[key], name.start_line + 1)
         entry.refuse "unknown key; known: #{known.join(", ")}" unless known.include?(key)

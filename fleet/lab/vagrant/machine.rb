@@ -20,10 +20,10 @@ module SkiffLab
       check(keys)
       at = info[:port].to_i == 22 ? info[:host] : "[#{info[:host]}]:#{info[:port]}"
       write("known_hosts", keys.map { |key| "#{at} #{key}\n" }.join)
-      write("host.yml", YAML.dump(
+      write("host.yml", YAML.dump({
         "address" => info[:host], "port" => info[:port].to_i, "user" => info[:username],
-        "identity_file" => info[:private_key_path].find { |path| File.exist?(path) }, "known_hosts" => "known_hosts"
-      ))
+        "identity_file" => info[:private_key_path].to_a.find { |path| File.exist?(path) }, "known_hosts" => "known_hosts"
+      }.compact))
       @machine.ui.info("in Skiff's group lab: ./inv provision --hosts #{@machine.name}")
     end
 
@@ -33,7 +33,9 @@ module SkiffLab
     def host_keys
       said = +""
       @machine.communicate.execute(KEYS) { |stream, text| said << text if stream == :stdout }
-      said.lines.map { |line| line.split[0, 2].join(" ") }
+      keys = said.lines.map { |line| line.split[0, 2].join(" ") }
+      raise Fault, "#{@machine.name}: it shows no host key, so nothing could tell it from another" if keys.empty?
+      keys
     end
 
     def check(keys)

@@ -37,8 +37,8 @@ class Machines:
         self._checkout = checkout
 
     def exist(self) -> bool:
-        """Whether Vagrant has made any: asked of its files, for the program takes seconds to start."""
-        return any(state(self._checkout).glob("machines/*/*/id"))
+        """Whether Vagrant has begun to make any: asked of its files, for the program takes seconds to start."""
+        return any(state(self._checkout).glob("machines/*/*/*"))
 
     def up(self, provider: str, report: Report) -> List[MachineStatus]:
         """Makes sure that all machines of inventory/lab.yml run.

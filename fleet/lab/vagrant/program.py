@@ -93,16 +93,17 @@ def _read(stream: IO[str], report: Report) -> tuple[List[Row], List[str]]:
         rows.append(Row(match["target"], match["type"], fields))
         if match["type"] == "ui" and fields[0] != "error":
             for said in fields[-1].splitlines():
-                report(unadorned(said, match["target"]))
+                if told := unadorned(said, match["target"]):
+                    report(told)
     return rows, plain
 
 
 def unadorned(said: str, target: str) -> str:
-    """A line as `el9: Starting domain.`, whichever way Vagrant has put the machine's name before it, or has not."""
-    bare = said.strip()
-    for decoration in ("==> ", f"{target}: "):
-        bare = bare[len(decoration) :] if bare.startswith(decoration) else bare
-    return f"{target}: {bare}" if target else said
+    """A line as `el9: Starting domain.`, whichever way Vagrant has put the machine's name before it, or has not; "" for no text."""
+    if not target:
+        return said.strip()
+    bare = said.strip().removeprefix("==> ").removeprefix(f"{target}:").strip()
+    return f"{target}: {bare}" if bare else ""
 
 
 def unescape(field: str) -> str:

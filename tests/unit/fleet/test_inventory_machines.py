@@ -55,7 +55,7 @@ def test_another_host_of_the_name_is_told_with_both_places(checkout: Path) -> No
     told(checkout, "el9")
     hosts = checkout / "inventory" / "hosts.yml"
     hosts.write_text("hosts: {el9: {}}\n")
-    with pytest.raises(UsageError, match="host.yml:.*'el9' is defined twice; the first time at .*hosts.yml:1"):
+    with pytest.raises(UsageError, match=r"host.yml:.*'el9' is defined twice; the first time at .*hosts.yml:1"):
         read_inventory([hosts], machine_files(checkout))
 
 

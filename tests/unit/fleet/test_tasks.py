@@ -94,6 +94,9 @@ USAGE: List[Tuple[List[str], str]] = [
     (["provision", "--hosts", "localhost", "--forks", "-1"], "--forks: should be a whole number of at least 1, not '-1'"),
     (["provision", "--hosts", "localhost", "--forks", "many"], "--forks: should be a whole number of at least 1, not 'many'"),
     (["facts", "--hosts", "root@127.0.0.1:1", "--timeout", "nan"], "--timeout: should be a whole number of at least 1, not 'nan'"),
+    (["lab.up", "--provider", "docker"], "--provider: 'docker' is none of libvirt, virtualbox, vmware_desktop, hyperv."),
+    (["lab.up", "--provider", "libvirt", "--count", "1"], "--count is for the hosts that run on this machine alone."),
+    (["lab.up", "--provider", "libvirt", "--name", "mine"], "--name is for the hosts that run on this machine alone."),
     (["lab.up", "--count", "some"], "--count: should be a whole number of at least 1, not 'some'"),
     (
         ["facts", "--hosts", "root@127.0.0.1:1", "--ask-key-passphrase"],

@@ -61,7 +61,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
 
 
 def test_up_tells_what_goes_on_and_where_the_machines_are(checkout: Checkout) -> None:
-    up = "say ',ui,info,Bringing up%!(VAGRANT_COMMA) slowly' 'el9,ui,detail,==> el9: Booting\\n    el9: b'"
+    up = "say ',ui,info,Bringing up%!(VAGRANT_COMMA) slowly' 'el9,ui,detail,==> el9: Booting\\n    el9: b\\n    el9:'"
     checkout.vagrant(f'case "$1" in up) {up} ;; *) {STATUS} ;; esac')
     checkout.told("el9")
     checkout.told("el8")

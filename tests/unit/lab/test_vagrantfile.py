@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
+import yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -104,16 +105,11 @@ def test_vagrant_validates_it_with_libvirt_and_virtualbox(home: Path, tmp_path: 
     manager = tmp_path / "VBoxManage"
     manager.write_text("#!/bin/sh\necho 7.0.20r163906\n")
     manager.chmod(0o755)
-    for provider in ("libvirt", "virtualbox"):
+    for provider, lab in (("libvirt", ""), ("virtualbox", str(home / "lab.yml"))):  # the repository's own, and ours
         path = f"{tmp_path}:{os.environ['PATH']}"
-        done = run(home, "vagrant", "validate", VAGRANT_DEFAULT_PROVIDER=provider, PATH=path)
+        done = run(home, "vagrant", "validate", VAGRANT_DEFAULT_PROVIDER=provider, PATH=path, SKIFF_LAB_FILE=lab)
         assert (done.returncode, done.stdout) == (0, "Vagrantfile validated successfully.\n"), done.stderr
     assert run(home, "vagrant", "validate", "--ignore-provider").returncode == 0
-
-
-def test_the_lab_of_the_repository_is_valid(home: Path) -> None:
-    done = run(home, "vagrant", "validate", VAGRANT_DEFAULT_PROVIDER="libvirt", SKIFF_LAB_FILE="")
-    assert done.returncode == 0, done.stderr
 
 
 def test_vagrant_shows_a_fault_and_nothing_else(home: Path) -> None:
@@ -134,6 +130,7 @@ TEXTS = [
     ("memory: [\n", ":2: is not YAML: did not find expected node content while parsing a flow node"),
     ("memory: !ruby/object:Object {}\n", ": holds what no lab needs: Tried to load unspecified class: Object"),
     ("memory: 512\ncpus: 1\nmachines: []\n", ":3: machines: is empty"),
+    ("? [memory]\n: 512\n", ":1: a key should be a plain word"),
 ]
 CHANGES = [
     ("memory: 512", "memory: 64", ":1: memory: should be a whole number from 256 up, not 64"),
@@ -168,5 +165,48 @@ def test_a_fault_is_told_with_its_file_line_and_key(home: Path, tmp_path: Path) 
 
 
 def test_a_wrong_environment_is_told(home: Path) -> None:
-    done = run(home, "vagrant", "validate", SKIFF_LAB_DRIVER="xen")
-    assert 'SKIFF_LAB_DRIVER should be one of auto, kvm, qemu, not "xen"' in done.stderr
+    reader = str(ROOT / "fleet/lab/vagrant/lab_file.rb")
+    done = run(home, "ruby", str(HERE / "vagrant_faults.rb"), reader, str(home / "lab.yml"), SKIFF_LAB_DRIVER="xen")
+    assert json.loads(done.stdout) == ['SKIFF_LAB_DRIVER should be one of auto, kvm, qemu, not "xen"']
+
+
+@pytest.fixture(scope="module")
+def doubles(home: Path) -> Dict[str, Any]:
+    place = home / "doubles"
+    place.mkdir()
+    done = run(home, "ruby", str(HERE / "vagrant_machine.rb"), str(ROOT / "fleet/lab/vagrant"), str(place))
+    assert done.returncode == 0, done.stderr
+    found: Dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_machine_tells_how_it_is_reached_and_its_keys(home: Path, doubles: Dict[str, Any]) -> None:
+    host, known = doubles["port"]
+    assert yaml.safe_load(host) == {
+        "address": "127.0.0.1",
+        "port": 2222,
+        "user": "vagrant",
+        "identity_file": f"{home}/doubles/private_key",
+        "known_hosts": "known_hosts",
+    }
+    assert known == "[127.0.0.1]:2222 ssh-ed25519 AAAA\n[127.0.0.1]:2222 ecdsa BBBB\n"
+    assert doubles["plain"][1] == "192.168.121.5 ssh-ed25519 AAAA\n"
+    assert "identity_file" not in yaml.safe_load(doubles["keyless"][0])
+
+
+def test_another_port_is_told_and_another_key_is_refused(home: Path, doubles: Dict[str, Any]) -> None:
+    assert doubles["again"][1] == "[127.0.0.1]:2200 ssh-ed25519 AAAA\n"
+    [refused] = doubles["another"]
+    assert refused.startswith("port: its host keys are not those of its first start.")
+    assert refused.endswith(f"remove {home}/doubles/port/known_hosts")
+    assert "no host key" in doubles["mute"][0]
+
+
+def test_what_a_killed_up_left_is_removed_and_nothing_of_anybody_else(doubles: Dict[str, Any]) -> None:
+    assert doubles["killed"] == ["off p-el9", "undefine p-el9", "p-el9.img", "p-el9_1.img"]
+    assert doubles["running"] == []
+
+
+def test_a_box_that_was_uploaded_in_part_is_removed_unless_a_disk_stands_on_it(doubles: Dict[str, Any]) -> None:
+    assert doubles["whole"] == doubles["once"] == doubles["used"] == []
+    assert doubles["partial"] == ["own-VAGRANTSLASH-el9_vagrant_box_image_1.2_box.img"]
