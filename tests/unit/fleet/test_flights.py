@@ -159,6 +159,18 @@ def test_fabrics_own_configuration_leads_nowhere(keys: Dict[str, paramiko.PKey],
     assert said(reach(servers[0].address, tmp_path)) == b"echo"
 
 
+def test_packets_are_authenticated_by_their_cipher(keys: Dict[str, paramiko.PKey], servers: List[Server], tmp_path: Path) -> None:
+    servers.append(Server(OPENSSH, [keys["first"].get_base64()]))
+    transport = reach(servers[0].address, tmp_path)
+    channel = transport.open("echo")
+    connection = transport._connections[-1].transport
+    while (received := channel.receive(5)) is not None and received.stream != END:
+        pass
+    assert {connection.local_cipher, connection.remote_cipher} == {"aes128-gcm@openssh.com"}
+    channel.close()
+    transport.close()
+
+
 def test_another_server_is_told_one_thing_after_the_other(
     keys: Dict[str, paramiko.PKey], servers: List[Server], tmp_path: Path
 ) -> None:
