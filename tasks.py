@@ -9,7 +9,7 @@ from typing import Any, Dict
 
 from invoke.collection import Collection
 
-from fleet.tasks import asking, hosts, inventory, lab, project, rollout, runs, secrets, undo
+from fleet.tasks import asking, hosts, inventory, lab, project, pull, rollout, runs, secrets, undo
 
 TOP = (
     hosts.provision,
@@ -45,6 +45,13 @@ GROUPS: Dict[str, Dict[str, Any]] = {
         "decrypt": secrets.secrets_decrypt,
         "edit": secrets.secrets_edit,
         "rekey": secrets.secrets_rekey,
+    },
+    "pull": {
+        "key": pull.pull_key,
+        "publish": pull.pull_publish,
+        "install": pull.pull_install,
+        "status": pull.pull_status,
+        "remove": pull.pull_remove,
     },
     "lab": {"up": lab.lab_up, "down": lab.lab_down, "status": lab.lab_status, "ssh": lab.lab_ssh},
     "test": {"all": project.test, "long": project.long_tests, "vm": project.vm_tests},

@@ -14,7 +14,7 @@ import threading
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
 
 HOME = "/var/lib/skiff-agent"
 LOCK = "/run/skiff-agent.lock"
@@ -24,6 +24,7 @@ INSTALLED_BY = {"centos", "rhel", "rocky", "almalinux", "ol", "fedora", "anolis"
 VAULT = "vault.centos.org"  # where CentOS 7 went in 2024; its own repository files lead nowhere
 SOURCES = Path(__file__).parent / "agent"
 TOO_OLD = "sys.version_info<(3,6)and sys.exit(1)"
+UNPACK = f"import sys;{TOO_OLD};import binascii,zlib;exec(zlib.decompress(binascii.a2b_base64(sys.argv[1])))"
 NOT_MODULES = {"stub.py", "loader.py"}  # the first is the command line's, the second the program's frame
 
 PACKING = threading.Lock()
@@ -78,11 +79,9 @@ def prepare(become: bool, home: str = HOME, lock: str = LOCK, path: str = SEARCH
 
 def _script(marker: str, become: bool, home: str, lock: str, path: str) -> str:
     """What /bin/sh does on the host. No single quote, backslash, newline or exclamation mark: csh and fish read it too."""
-    agent = program()
-    arguments = " ".join(shlex.quote(word) for word in (agent.sha256, str(len(agent.data)), home, lock))
+    words = " ".join(shlex.quote(word) for word in arguments(home, lock))
     skip = f"while IFS= read -r l; do case $l in {marker}) break;; esac; done; " if become else ""
-    unpack = f"import sys;{TOO_OLD};import binascii,zlib;exec(zlib.decompress(binascii.a2b_base64(sys.argv[1])))"
-    run = f'env -i LC_ALL=C PATH="$PATH" HOME=/root "$p" -IBS -c "{unpack}" {stub()} {arguments}'
+    run = f'env -i LC_ALL=C PATH="$PATH" HOME=/root "$p" -IBS -c "{UNPACK}" {words}'
     script = (
         f"PATH={path}; export PATH; cd /; umask 022; echo {marker}; {skip}"
         f"while :; do for p in {' '.join(PYTHONS)}; do if command -v $p >/dev/null 2>&1; then {run}; s=$?; "
@@ -96,6 +95,12 @@ def _script(marker: str, become: bool, home: str, lock: str, path: str) -> str:
     )
     assert not set(script) & set("'\\\n!"), "the login shell would misread it"
     return script
+
+
+def arguments(home: str = HOME, lock: str = LOCK) -> List[str]:
+    """What UNPACK is given to start the agent: the stub, the agent's digest and size, the host's places for it."""
+    agent = program()
+    return [stub(), agent.sha256, str(len(agent.data)), home, lock]
 
 
 def python_install(os_id: str, version: str, like: Sequence[str] = ()) -> Optional[str]:

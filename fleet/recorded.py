@@ -208,7 +208,7 @@ def recent(directory: Optional[Path] = None) -> Iterator[Run]:
 
 
 # Questions change nothing about what is to be done, so `facts` between two runs does not hide what the first one left.
-QUESTIONS = ("facts", "version", "info", "copies", "exec", "ps", "logs", "versions")
+QUESTIONS = ("facts", "version", "info", "copies", "exec", "ps", "logs", "versions", "pull.status")
 STATES_OF: Dict[str, Tuple[str, ...]] = {
     # Neither a host that was interrupted nor one whose run was killed got to where it should be.
     "failed": (events.FAILED, events.INTERRUPTED, UNFINISHED),

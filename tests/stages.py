@@ -41,7 +41,7 @@ LINT = Stage(
     (
         (tool("ruff"), "format", "--check", "--quiet", "."),
         (tool("ruff"), "check", "--quiet", "."),
-        (tool("vermin"), "--quiet", "--no-tips", "--violations", "-t=3.6-", "fleet/agent"),
+        (tool("vermin"), "--quiet", "--no-tips", "--violations", "-t=3.6-", "fleet/agent", "fleet/puller"),
         (tool("vermin"), "--quiet", "--no-tips", "--violations", "--eval-annotations", "-t=3.9-", "runtime"),
     ),
 )

@@ -18,25 +18,34 @@ def resources(state: State, request: "Dict[str, Any]") -> "List[Wire]":
     places = Ledger(state, "", []).places()
     if request["what"] == "deprovision":
         return deprovision(state, places, request)
+    if request["what"] == "role":
+        return _backwards([place for place in places if place.last["role"] == request["role"]])
     wanted = chosen(places, request)
     return [_copy(place, entry) for place, entry in wanted] + _listeners([place for place, _ in wanted])
 
 
 def deprovision(state: State, places: "List[Place]", request: "Dict[str, Any]") -> "List[Wire]":
     """Everything, the last thing that was touched first. Daemons end before what they stand on is taken away."""
-    backwards = places[::-1]
-    ending = [place for place in backwards if place.kind == "unit" and place.original["ActiveState"] != "active"]
-    ordered = ending + [place for place in backwards if place not in ending]
     owed = state.read_json(PENDING)
-    ended = {"unit:" + place.name for place in ending}
+    ended = {"unit:" + place.name for place in places if _ends(place)}
     listeners = [one for one in _listeners(places) if one["id"] not in ended]
     known = ended.union(one["id"] for one in listeners)
     for name, triggers in sorted(owed.items()) if isinstance(owed, dict) else ():
         if name.startswith("unit:") and name not in known:
             listeners.append(_unit(name[len("unit:") :], list(triggers), []))
     containers = _wire("containers", "containers", clients=_clients(places, request["clients"])) if places else None
-    found = [_undo(place) for place in ordered]
-    return ([containers] if containers else []) + found + listeners + [_wire("agent", "agent")]
+    return ([containers] if containers else []) + _backwards(places) + listeners + [_wire("agent", "agent")]
+
+
+def _backwards(places: "List[Place]") -> "List[Wire]":
+    """The undoing of each, what ends units before all else."""
+    backwards = places[::-1]
+    return [_undo(place) for place in [one for one in backwards if _ends(one)] + [one for one in backwards if not _ends(one)]]
+
+
+def _ends(place: Place) -> bool:
+    """Whether it is a unit that did not run before."""
+    return bool(place.kind == "unit" and place.original["ActiveState"] != "active")
 
 
 def _clients(places: "List[Place]", clients: "Dict[str, str]") -> "List[str]":

@@ -42,7 +42,7 @@ class Job:
     `complete` says that no role was left out; `inputs` are variables of the run's own, `own` those that single hosts have instead,
     `rpms` packages by their directory;
     `questions` are probes besides the roles'. `fetch` gives the secrets that the inventory refers to.
-    `undo` asks the host to go back, by its own ledger: `what` is deprovision, restore or copies (docs/exchange.md).
+    `undo` asks the host to go back, by its own ledger: `what` is deprovision, role, restore or copies (docs/exchange.md).
     `selection` says which checks a verification looks at.
     `keep`: the hosts' plans are to be saved; `saved` is the saved plan to carry out. Secrets in plans are sealed with `key`.
     """

@@ -46,6 +46,10 @@ class Key:
         found = {field: wire[field] for field in FIELDS if field in wire}
         return self._digest(f"{host}\n{wire['id']}", json.dumps(found, sort_keys=True))
 
+    def of_host(self, host: str) -> str:
+        """What seals a host's published state: 32 bytes in hex, another one for each host, the same each time."""
+        return self._digest("pull", host)
+
     def _digest(self, purpose: str, text: str) -> str:
         return hmac.new(self._key, f"{len(purpose)}:{purpose}{text}".encode(), hashlib.sha256).hexdigest()
 

@@ -1,0 +1,162 @@
+"""Pull mode on real hosts: a systemd timer, an HTTPS server with a CA of its own, a git repository; and its end."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+from fleet.lab import Lab
+from tests.lab.conftest import FreshHost
+from tests.lab.digest import digest
+from tests.lab.suite import Suite, own_roles
+from tests.lab.test_plans import ask, differences, snapshot
+from tests.site import Site
+
+PATIENCE = 120  # seconds
+FAST = ("--every", "1s", "--jitter", "0s")
+# What a pull keeps of its own doing.
+OWN = {"/var/lib/skiff-agent/pull", "/var/lib/skiff-agent/pull/status.json"}
+COMMIT = ("-c", "user.name=ann", "-c", "user.email=ann@control", "-c", "init.defaultBranch=main")
+
+
+@pytest.fixture
+def suite(lab: Lab, tmp_path: Path) -> Suite:
+    made = Suite(lab, tmp_path)
+    argv = made.argv("pull.key")
+    subprocess.run(argv, check=True, env=made.env(), cwd=tmp_path)
+    own_roles(tmp_path)
+    return made
+
+
+@pytest.fixture
+def site(lab: Lab, tmp_path: Path) -> Iterator[Site]:
+    address = lab.status()[0].address.rpartition(".")[0] + ".1"
+    serving = Site(address, tmp_path / "www", tmp_path / "certificates")
+    yield serving
+    serving.close()
+
+
+def publish(suite: Suite, host: str, *words: str) -> Path:
+    """Publishes the role of one's own for a host; its head."""
+    roles = ("--role-path", str(suite.directory / "roles"), "--roles", "own")
+    done = suite.run("pull.publish", host, "--out", str(suite.directory / "www"), *roles, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return suite.directory / "www" / "hosts" / host
+
+
+def succeed(suite: Suite, task: str, host: str, *words: str) -> str:
+    done = suite.run(task, host, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def status(suite: Suite, host: str) -> Dict[str, Any]:
+    found: Dict[str, Any] = json.loads(suite.run("pull.status", host, "--json").stdout)[host]["pull"]
+    return found
+
+
+def await_text(lab: Lab, host: str, path: str, text: str) -> None:
+    """Until a file on a host says this; nobody but its timer is at work there."""
+    end = time.monotonic() + PATIENCE
+    while lab.exec(host, ["cat", path]).stdout != text:
+        assert time.monotonic() < end, lab.exec(host, ["journalctl", "-u", "skiff-pull", "--no-pager"]).stdout
+        time.sleep(0.5)
+
+
+def fail(lab: Lab, host: str) -> str:
+    """A pull that must fail and change nothing; what the journal says of it."""
+    since = ask(lab, host, "date +%s.%N").strip()
+    before = snapshot(lab, host)
+    started = lab.exec(host, ["systemctl", "start", "skiff-pull.service"])
+    assert set(differences(before, snapshot(lab, host))) <= OWN
+    assert started.returncode != 0
+    assert lab.exec(host, ["systemctl", "is-failed", "skiff-pull.service"]).returncode == 0
+    return ask(lab, host, f"journalctl -q -o cat -u skiff-pull.service --since @{since}")
+
+
+def test_a_host_converges_by_its_timer_and_refuses_what_is_wrong(suite: Suite, lab: Lab, site: Site) -> None:
+    succeed(suite, "facts", "lab1")
+    first = publish(suite, "lab1").read_bytes()
+    succeed(suite, "pull.install", "lab1", "--from", site.address, "--ca", str(site.ca), *FAST)
+    await_text(lab, "lab1", "/var/lib/own/b", "hello from lab1\n")
+    head = publish(suite, "lab1", "--set", "word=other")
+    await_text(lab, "lab1", "/var/lib/own/b", "other from lab1\n")
+    assert "unchanged" in succeed(suite, "pull.status", "lab1") or status(suite, "lab1")["well"]
+
+    ask(lab, "lab1", "systemctl stop skiff-pull.timer; systemctl stop skiff-pull.service")
+    good = head.read_bytes()
+    head.write_bytes(good.replace(b'"serial": ', b'"serial": 9'))
+    assert "the signature is wrong" in fail(lab, "lab1")
+    told = suite.run("pull.status", "lab1")
+    assert (told.returncode, "the signature is wrong" in told.stderr, "its timer is inactive" in told.stderr) == (2, True, True)
+    head.write_bytes(first)
+    assert "older than one that this host has taken" in fail(lab, "lab1")
+    head.write_bytes(good)
+    ask(lab, "lab1", "systemctl start skiff-pull.service")
+    assert status(suite, "lab1")["result"] == "unchanged"
+    site.close()
+    assert "Connection refused" in fail(lab, "lab1")
+    assert status(suite, "lab1")["error"]["brief"].startswith(site.address)
+
+    # What was pulled is known to every later run.
+    roles = ("--role-path", str(suite.directory / "roles"), "--roles", "own", "--set", "word=other")
+    assert "changed=0" in succeed(suite, "provision", "lab1", *roles)
+    assert "/var/lib/own/b" in succeed(suite, "restore", "lab1", "--list")
+    succeed(suite, "pull.remove", "lab1")
+    gone = ("/etc/skiff-pull", "/usr/local/lib/skiff-pull", "/etc/systemd/system/skiff-pull.timer")
+    assert [path for path in gone if lab.exec("lab1", ["test", "-e", path]).returncode == 0] == []
+    assert lab.exec("lab1", ["systemctl", "is-active", "skiff-pull.timer"]).stdout.strip() == "inactive"
+    assert ask(lab, "lab1", "cat /var/lib/own/b") == "other from lab1\n"
+    absent = suite.run("pull.status", "lab1")
+    assert (absent.returncode, "is not in pull mode" in absent.stderr) == (2, True)
+    ask(lab, "lab1", "rm -rf /var/lib/own /var/lib/skiff-agent")
+
+
+def send(lab: Lab, host: str, folder: Path, target: str) -> None:
+    """Copies a directory to a host."""
+    packed = subprocess.run(["tar", "-C", str(folder), "-c", "."], capture_output=True, check=True).stdout
+    script = 'mkdir -p "$0"; base64 -d | tar -x --no-same-owner -C "$0"'
+    done = lab.exec(host, ["sh", "-ec", script, target], base64.b64encode(packed).decode())
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_host_converges_from_git_and_is_given_back(suite: Suite, lab: Lab, fresh_host: FreshHost, tmp_path: Path) -> None:
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("git is not installed")
+    name = fresh_host().name
+    repository: List[str] = [git, *COMMIT, "-C", str(tmp_path / "www")]
+    (tmp_path / "www").mkdir()
+    succeed(suite, "facts", name)
+    install = ("pull.install", name, "--from", "git+file:///srv/fleet", *FAST)
+    refused = suite.run(*install)
+    assert (refused.returncode, "install the package git" in refused.stdout) == (2, True)
+    assert lab.exec(name, ["test", "-e", "/etc/skiff-pull"]).returncode == 1
+    ask(lab, name, "rm -rf /var/lib/skiff-agent")
+    (tmp_path / "programs").mkdir()
+    for program in ("git", "git-upload-pack"):
+        shutil.copyfile(git, tmp_path / "programs" / program)
+        (tmp_path / "programs" / program).chmod(0o755)
+    send(lab, name, tmp_path / "programs", "/usr/local/bin")
+    before = digest(lab, name)
+
+    publish(suite, name)
+    subprocess.run([*repository, "init", "--quiet"], check=True)
+    subprocess.run([*repository, "add", "--all"], check=True)
+    subprocess.run([*repository, "commit", "--quiet", "--message", "state"], check=True)
+    send(lab, name, tmp_path / "www" / ".git", "/srv/fleet")
+    succeed(suite, *install)
+    await_text(lab, name, "/var/lib/own/b", f"hello from {name}\n")
+    ask(lab, name, "rm /var/lib/own/count")  # the command's own doing, of which no run knows
+    given_back = suite.document("deprovision", name)
+    assert (given_back["status"], given_back[name]["faults"]) == (0, [])
+    ask(lab, name, "rm -rf /srv/fleet")
+    after = digest(lab, name)
+    assert (sorted(before - after), sorted(after - before)) == ([], [])
