@@ -59,7 +59,7 @@ def test_openssl_itself_accepts_a_signature(tmp_path: Path) -> None:
     keys = Keys(tmp_path)
     name = keys.make(None)
     (tmp_path / "signature").write_bytes(keys.signer(lambda: None)(b"text"))
-    argv = ["openssl", "dgst", "-sha256", "-verify", tmp_path / f"{name}.pub", "-signature", tmp_path / "signature"]
+    argv = ["openssl", "dgst", "-sha256", "-verify", str(tmp_path / f"{name}.pub"), "-signature", str(tmp_path / "signature")]
     assert subprocess.run(argv, input=b"text", capture_output=True).returncode == 0
     assert subprocess.run(argv, input=b"test", capture_output=True).returncode != 0
 
