@@ -9,7 +9,7 @@ from typing import Any, Dict
 
 from invoke.collection import Collection
 
-from fleet.tasks import asking, hosts, inventory, lab, project, pull, rollout, runs, secrets, undo
+from fleet.tasks import asking, hosts, images, inventory, lab, project, pull, rollout, runs, secrets, undo
 
 TOP = (
     hosts.provision,
@@ -38,6 +38,7 @@ GROUPS: Dict[str, Dict[str, Any]] = {
         "show": inventory.inventory_show,
         "schema": inventory.inventory_schema,
     },
+    "images": {"push": images.images_push},
     "runs": {"list": runs.runs_list, "show": runs.runs_show},
     "secrets": {
         "keygen": secrets.secrets_keygen,

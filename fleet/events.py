@@ -19,8 +19,8 @@ STATES = (OK, CHANGED, FAILED, UNREACHABLE, INTERRUPTED)
 class Event:
     """Something that happened on a host.
 
-    `kind` is connecting, facts, waiting, plan, moved, begin, result, answers, checks or finished; `data` is its message in plain
-    data.
+    `kind` is connecting, facts, waiting, plan, moved, sending, begin, result, answers, checks, reboot,
+    booted or finished; `data` is its message in plain data.
     """
 
     host: str
@@ -48,6 +48,7 @@ class Fault:
 class HostOutcome:
     """How one host's run went; filled while it goes.
 
+    `reboot` is why it has to be started anew, `rebooted` why it was; `boot` names the boot that is to end, once that is ordered.
     `results` are the agent's `result` messages of what was not ok; `left` is what an undo left: its `id`, `why`, and whether it is
     `over`; `copies` what the host could bring back; `kept` is the host's part of a plan that is to be saved.
     """
@@ -57,6 +58,8 @@ class HostOutcome:
     counts: Dict[str, int] = field(default_factory=lambda: {"ok": 0, "changed": 0, "failed": 0, "skipped": 0})
     seconds: float = 0.0
     reboot: Tuple[str, ...] = ()
+    rebooted: Tuple[str, ...] = ()
+    boot: str = ""
     left: Tuple[Mapping[str, Any], ...] = ()
     copies: List[Mapping[str, Any]] = field(default_factory=list)
     plan: Optional[Plan] = None
@@ -89,6 +92,7 @@ class HostOutcome:
             **self.counts,
             "seconds": round(self.seconds, 3),
             "reboot": list(self.reboot),
+            "rebooted": list(self.rebooted),
             "left": list(self.left),
             "plan": self.plan.as_json() if self.plan else None,
             "results": list(self.results),

@@ -357,6 +357,24 @@ class Command:
         return f"command:{self.name}"
 
 
+@dataclass(frozen=True)
+class Images:
+    """The images of an archive (docker-archive or OCI, tar or tar.gz) in the host's engine, Skiff's or Docker's.
+
+    `images` has each image's names by the digest of its configuration; `unpacked` is what their layers hold, in bytes.
+    """
+
+    kind: ClassVar[str] = "images"
+    name: str
+    archive: Content
+    images: Mapping[str, Tuple[str, ...]]
+    unpacked: int
+
+    @property
+    def id(self) -> str:
+        return f"images:{self.name}"
+
+
 Resource = Union[
     File,
     Template,
@@ -376,6 +394,7 @@ Resource = Union[
     Group,
     User,
     Command,
+    Images,
 ]
 
 

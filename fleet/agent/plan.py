@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from fleet.agent.host import Host
 
 KINDS = {
-    "agent", "archive", "command", "containers", "copy", "departure", "directory", "file", "group", "json", "link", "module",
-    "package", "repository", "selinux", "succession", "sysctl", "undo", "unit", "user", "versions",
+    "agent", "archive", "command", "containers", "copy", "departure", "directory", "file", "group", "images", "json", "link",
+    "module", "package", "repository", "selinux", "succession", "sysctl", "undo", "unit", "user", "versions",
 }  # fmt: skip
 
 

@@ -33,6 +33,7 @@ class Run:
         self._brought_python = bool(desired.get("python"))
         self._expected: "Optional[Dict[str, str]]" = desired.get("expect")
         undo = desired.get("undo") or {}
+        self._reboot: "Optional[Dict[str, Any]]" = desired.get("reboot")
         self._deprovision = undo.get("what") == "deprovision"
         self.resources = plan.in_order(_backwards(state, undo) if undo else desired["resources"])
         self._contents = Contents(state, self._need, self._content_frame)
@@ -78,6 +79,10 @@ class Run:
             self._write_record()  # before the probes: whatever becomes of them, this was done
         if self._mode == "verify" or (self._mode == "apply" and not self._counts["failed"]):
             self._probe(bool(made.changes))
+        if self._reboot is not None and self._host.reboot and not self._counts["failed"] and not self._interrupted():
+            from fleet.agent import restart  # few runs come to this
+
+            self._channel.send(restart.order(self._reboot, self._host.reboot))
         return self._done()
 
     def _done(self) -> "Dict[str, Any]":

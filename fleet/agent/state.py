@@ -7,6 +7,7 @@
     transaction.log     what the package manager last said
     ledger.jsonl        what every run changed, and what was there before
     ledger.key          by which the ledger tells contents again
+    images.json         what an engine with identities of its own calls the images that it was given
     archives/           digests of the files of each unpacked archive
     backup/<run>/PATH   what a run replaced or removed
     spool/              large contents of the run in hand

@@ -105,6 +105,9 @@ FORMS: Dict[str, Form] = {
     ),
     "probes": fields(type=text, results=many(PROBE)),
     "copies": fields(type=text, copies=many(COPY)),
+    "reboot": fields(
+        type=text, boot=text, reasons=many(text), containers=many(text), error=either(ERROR, nothing),
+    ),
     "done": fields(
         type=text, changed=whole, failed=whole, skipped=whole, interrupted=flag,
         reboot=many(text), left=many(fields(id=text, why=text, over=flag)),

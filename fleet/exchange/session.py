@@ -28,12 +28,20 @@ LAST_WORD = 5.0
 # Bytes that a host may say in all: plans, results, probes and copies of the largest hosts are a tenth of it.
 MOST = 256 << 20
 
+# Bytes of a content from which on it is told how far it has been sent, and how often.
+LARGE = 8 << 20
+STEPS = 20
+
 Message = Dict[str, Any]
 Install = Callable[[PythonMissing], str]
+Sending = Callable[[int, int], None]
 
 
 class Session:
-    """One host's exchange. `deadline` is a time of `clock`; `silence` the seconds without a byte after which a host is given up."""
+    """One host's exchange. `deadline` is a time of `clock`; `silence` the seconds without a byte after which a host is given up.
+
+    `sending` is told how many bytes of a large content have been sent, and of how many.
+    """
 
     def __init__(
         self,
@@ -44,6 +52,7 @@ class Session:
         silence: float,
         stopping: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
+        sending: Sending = lambda *_: None,
     ) -> None:
         self._channel = channel
         self._bootstrap = bootstrap
@@ -53,6 +62,7 @@ class Session:
         self._silence = silence
         self._stopping = stopping
         self._clock = clock
+        self._sending = sending
         self._begun = self._heard = clock()
         self._said_bytes = 0
         self._ready: List[Message] = []
@@ -115,11 +125,22 @@ class Session:
         for digest in digests:
             if digest not in contents:
                 raise HostError(f"the agent asked for a content that was not named: {digest}")
-            for frame in encode_content(contents[digest]):
-                self._look()
-                if self._told_to_stop:
-                    return
-                self._send(frame)
+            self._send_content(contents[digest])
+            if self._told_to_stop:
+                return
+
+    def _send_content(self, content: Content) -> None:
+        sent = told = 0
+        for frame in encode_content(content):
+            self._look()
+            if self._told_to_stop:
+                return
+            self._send(frame)
+            self._heard = self._clock()  # a host that takes bytes is there: on a slow line it says nothing for long
+            sent += len(frame)
+            if content.size >= LARGE and sent * STEPS >= content.size * (told + 1):
+                told = min(STEPS, sent * STEPS // content.size)
+                self._sending(min(sent, content.size), content.size)
 
     def _next(self, install: Optional[Install]) -> Message:
         while not self._ready:

@@ -27,6 +27,9 @@ BOOT_SECONDS = 90.0
 GREETING_SECONDS = 3.0
 MODULES = Path("/lib/modules")
 NSPAWN = Path("/run/systemd/nspawn")
+# nspawn ends with this status where the host rebooted, and whoever keeps its unit is to start it again (systemd-nspawn(1)).
+REBOOTED = 133
+START = ["sh", "-c", f'while "$@"; [ $? = {REBOOTED} ]; do :; done', "start"]
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class Host:
         self.cgroups.make()
         merged = self._mount()
         with (self.directory / "console.log").open("wb") as console:
-            argv = ["setsid", "--fork", *self.cgroups.prefix(), *self._nspawn(merged)]
+            argv = ["setsid", "--fork", *self.cgroups.prefix(), *START, *self._nspawn(merged)]
             subprocess.run(argv, stdin=lock_fd, stdout=console, stderr=console, check=True)
         if not self._settles():
             raise FleetError(f"{self.spec.name} did not boot.", self.console())

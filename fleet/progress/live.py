@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List
 
@@ -35,7 +36,7 @@ class LiveTable:
     def __init__(self, lines: Callable[[Callable[[str], None]], Lines]) -> None:
         self._lines = lines(self._put)
         self._rows: Dict[str, Row] = {}
-        self._states: Dict[str, int] = {}
+        self._states: Dict[str, str] = {}
         self._total = 0
         self._console = Console(file=sys.stdout)
         self._live = Live(console=self._console, get_renderable=self._table, refresh_per_second=8, transient=True)
@@ -51,8 +52,7 @@ class LiveTable:
         row = self._rows.setdefault(event.host, Row())
         if event.kind == "finished":
             del self._rows[event.host]
-            state = event.data["state"]
-            self._states[state] = self._states.get(state, 0) + 1
+            self._states[event.host] = event.data["state"]  # of a host that reboots after all others are done it is told twice
         else:
             row.doing = doing(event, row.doing)
             row.changed += event.kind == "result" and event.data["status"] == "changed"
@@ -74,8 +74,8 @@ class LiveTable:
         for name, row in list(self._rows.items())[: max(1, min(MOST_ROWS, self._console.height - 2))]:
             cells = (name, "bold"), (f"{now - row.begun:5.1f} s", "dim"), (f"{row.changed} changed", ""), (row.doing, "")
             table.add_row(*(Text(on_one_line(text), style, no_wrap=True, overflow="ellipsis") for text, style in cells))
-        counts = Text(f"{sum(self._states.values())}/{self._total} hosts", no_wrap=True, overflow="ellipsis")
-        for state, count in self._states.items():
+        counts = Text(f"{len(self._states)}/{self._total} hosts", no_wrap=True, overflow="ellipsis")
+        for state, count in Counter(self._states.values()).items():
             counts.append(f"  {count} {state}", STYLES[state])
         return Group(table, counts)
 
@@ -91,6 +91,12 @@ def doing(event: Event, before: str) -> str:
         return f"waits for {data['holder'].get('who', 'another run')}"
     if event.kind == "begin":
         return f"{data['role']}: {data['id']}"
+    if event.kind == "sending":
+        return f"sending: {data['sent'] * 100 // data['size']} % of {data['size'] / 1e6:.0f} MB"
+    if event.kind == "reboot":
+        return "rebooting"
+    if event.kind == "booted":
+        return "is back"
     if event.kind == "plan":
         return "applying" if data["changes"] else "verifying"
     return before

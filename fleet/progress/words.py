@@ -46,6 +46,11 @@ class Words:
             yield f"{event.host}: waits for the run of {holder(data['holder'])}"
         elif event.kind == "plan":
             yield from self._plan(event.host, data)
+        elif event.kind == "reboot" and not data["error"]:
+            containers = f"; these run there: {', '.join(data['containers'])}" if data["containers"] else ""
+            yield on_one_line(f"{event.host}: reboots{containers}")
+        elif event.kind == "booted":
+            yield f"{event.host}: is back after {data['seconds']:.0f} s"
         elif event.kind == "result" and data["status"] in ("changed", "failed"):
             yield from self._result(event.host, data)
 
@@ -79,6 +84,8 @@ class Words:
         for role, check in outcome.checks:
             if not check.passed and not checks_shown:
                 yield from self.check(role, check, "    ")
+        for reason in outcome.rebooted:
+            yield f"    {paint('rebooted', GREEN, self._colour)}: {on_one_line(reason)}"
         for reason in outcome.reboot:
             yield f"    {paint('reboot required', YELLOW, self._colour)}: {on_one_line(reason)}"
         for one in outcome.left:

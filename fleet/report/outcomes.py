@@ -44,6 +44,7 @@ def outcome(story: HostStory) -> HostOutcome:
         counts={status: story.counts.get(status, 0) for status in STATUSES},
         seconds=float(story.seconds or lasted(story)),
         reboot=tuple(end.get("reboot", ())),
+        rebooted=tuple(end.get("rebooted", ())),
         left=tuple(end.get("left", ())),
         plan=plan(story),
         results=results,

@@ -132,6 +132,8 @@ def message(job: Job, desired: Desired) -> Dict[str, Any]:
     more: Dict[str, Any] = {"undo": job.undo} if job.undo else {}
     if desired.expect is not None:
         more["expect"] = desired.expect
+    if job.reboot is not None:
+        more["reboot"] = job.reboot
     return {
         **more,
         "mode": job.mode,

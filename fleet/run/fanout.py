@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from types import FrameType
-from typing import Callable, Deque, Dict, List, Optional, Protocol, Sequence, Tuple, Union
+from typing import Callable, Deque, Dict, List, Optional, Protocol, Sequence, Set, Tuple, Union
 
 from fleet import events
 from fleet.events import Event, Fault, HostOutcome, Listener
@@ -23,6 +23,7 @@ from fleet.run import places
 from fleet.run.host import Connect, HostRun
 from fleet.run.job import Job
 from fleet.run.places import Limits, Places
+from fleet.run.reboots import RebootRun, Reboots
 from fleet.transport.stop import Stop
 
 LOOK = 0.5
@@ -43,6 +44,7 @@ class Lost:
     reason: str
 
 
+Submit = Callable[[Host, Executor], "Future[HostOutcome]"]
 Item = Union[Event, Tuple[str, "Future[HostOutcome]"], Interrupt, Lost]
 
 
@@ -76,6 +78,7 @@ class Fanout:
         limits: Optional[Limits] = None,
         elsewhere: Optional[Elsewhere] = None,
         meanwhile: Optional[Callable[[], None]] = None,
+        reboots: Optional[Reboots] = None,
     ) -> None:
         self._job = job
         self._connect = connect
@@ -83,9 +86,11 @@ class Fanout:
         self._places = Places(limits or places.limits(None))
         self._elsewhere = elsewhere
         self._meanwhile = meanwhile
+        self._reboots = reboots
         self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._futures: Dict[str, Future[HostOutcome]] = {}
         self._outcomes: Dict[str, HostOutcome] = {}
+        self._left: Set[str] = set()
         self._lost = ""
         self.stopping = Stop()
 
@@ -97,7 +102,12 @@ class Fanout:
                 listener.begin(self._job.run, [host.name for host in hosts])
             if self._elsewhere:
                 self._elsewhere.begin(self._items.put, lambda reason: self._items.put(Lost(reason)))
-            self._collect(hosts, executor)
+            self._collect(hosts, executor, self._first)
+            if self._reboots and not self.stopping.is_set():
+                for batch in self._reboots.batches(hosts, self._outcomes):
+                    self._collect(batch, executor, self._reboot)
+                    if self.stopping.is_set():
+                        break
             outcomes = [self._outcomes[host.name] for host in hosts]
             for listener in self._listeners:
                 listener.end(outcomes, self.stopping.is_set())
@@ -111,13 +121,15 @@ class Fanout:
                 signal.signal(signal.SIGINT, before)
         return outcomes
 
-    def _collect(self, hosts: Sequence[Host], executor: Executor) -> None:
+    def _collect(self, hosts: Sequence[Host], executor: Executor, submit: Submit) -> None:
+        """Until each of the hosts has come to an end of what is submitted for it."""
         waiting = deque(hosts)
-        self._fill(waiting, executor)
+        self._left = {host.name for host in hosts}
+        self._fill(waiting, executor, submit)
         if self._meanwhile:
             self._meanwhile()
-        while len(self._outcomes) < len(hosts):
-            self._fill(waiting, executor)
+        while self._left:
+            self._fill(waiting, executor, submit)
             try:
                 # Silence is no event: where it could let another host begin, the clock is looked at.
                 self._take(self._items.get(timeout=LOOK if waiting else None), waiting)
@@ -129,16 +141,23 @@ class Fanout:
             while True:
                 self._take(self._items.get_nowait(), waiting)
 
-    def _fill(self, waiting: Deque[Host], executor: Executor) -> None:
+    def _fill(self, waiting: Deque[Host], executor: Executor, submit: Submit) -> None:
         while waiting and self._places.free():
-            self._submit(waiting.popleft(), executor)
+            self._submit(waiting.popleft(), executor, submit)
 
-    def _submit(self, host: Host, executor: Executor) -> None:
-        self._places.take(host.name)
+    def _first(self, host: Host, executor: Executor) -> Future[HostOutcome]:
         if self._elsewhere:
-            future = self._elsewhere.submit(executor, host)
-        else:
-            future = executor.submit(HostRun(host, self._job, self._connect, self._items.put, self.stopping))
+            return self._elsewhere.submit(executor, host)
+        return executor.submit(HostRun(host, self._job, self._connect, self._items.put, self.stopping))
+
+    def _reboot(self, host: Host, executor: Executor) -> Future[HostOutcome]:
+        assert self._reboots is not None
+        before = self._outcomes[host.name]
+        return executor.submit(RebootRun(host, self._job, self._connect, self._items.put, self.stopping, before, self._reboots))
+
+    def _submit(self, host: Host, executor: Executor, submit: Submit) -> None:
+        self._places.take(host.name)
+        future = submit(host, executor)
         self._futures[host.name] = future
         future.add_done_callback(lambda done: self._items.put((host.name, done)))
 
@@ -153,10 +172,14 @@ class Fanout:
             # Cancelled by nobody here, it was lost with the worker that had it.
             lost = self._lost or ("" if self.stopping.is_set() else LOST)
             self._outcomes[name] = ended(name, done, lost)
+            self._left.discard(name)
         else:
             if isinstance(item, Lost):
                 self._lost = item.reason
-            self._outcomes.update((host.name, not_begun(host.name, self._lost)) for host in waiting)
+            for host in waiting:
+                # One that waits for its reboot has been through all else.
+                self._outcomes.setdefault(host.name, not_begun(host.name, self._lost))
+                self._left.discard(host.name)
             waiting.clear()
             self._stop()
 

@@ -118,9 +118,13 @@ class HostRun:
             desired.prepare(self._job)  # while the agent starts there is time for it
             # While it waits for another run's lock, or for a command's end, the agent says nothing.
             silence = self._job.silence + self._job.lock_timeout + sum(asked.timeout for asked in self._job.questions)
-            self._converse(Session(channel, started, self._become_password(), deadline, silence, self._stopping.is_set))
+            password = self._become_password()
+            self._converse(Session(channel, started, password, deadline, silence, self._stopping.is_set, sending=self._sending))
         finally:
             channel.close()
+
+    def _sending(self, sent: int, size: int) -> None:
+        self._tell("sending", {"sent": sent, "size": size})
 
     def _become_password(self) -> Optional[str]:
         own = self._host.become_password
@@ -225,6 +229,9 @@ class HostRun:
             self.outcome.faults += keeping.moved(self._job, self._host.name, message["resources"])
             self.outcome.counts["skipped"] = len(message["resources"])
             self.outcome.state = events.FAILED
+        elif kind == "reboot":
+            self.outcome.boot = "" if message["error"] else message["boot"]
+            self.outcome.faults += [Fault(**message["error"], where="reboot")] if message["error"] else []
         elif kind == "done":
             self._done(message)
             return
@@ -246,7 +253,8 @@ class HostRun:
             outcome.faults += [Fault(f.brief, f.details, f.resolution, f.id) for f in outcome.plan.errors]
         if outcome.state != events.OK:
             return
-        failed = outcome.counts["failed"] or outcome.failed_checks or any(one.status for one in outcome.answers.values())
+        refused = any(fault.where == "reboot" for fault in outcome.faults)
+        failed = refused or outcome.counts["failed"] or outcome.failed_checks or any(one.status for one in outcome.answers.values())
         drifted = outcome.counts["changed"] if self._job.mode == VERIFY else 0
         if drifted:
             failed = True

@@ -42,6 +42,7 @@ class Job:
     `complete` says that no role was left out; `inputs` are variables of the run's own, `own` those that single hosts have instead,
     `rpms` packages by their directory;
     `questions` are probes besides the roles'. `fetch` gives the secrets that the inventory refers to.
+    `reboot` lets a host that needs it be started anew: `force` is whether containers may be lost.
     `undo` asks the host to go back, by its own ledger: `what` is deprovision, role, restore or copies (docs/exchange.md).
     `selection` says which checks a verification looks at.
     `keep`: the hosts' plans are to be saved; `saved` is the saved plan to carry out. Secrets in plans are sealed with `key`.
@@ -57,6 +58,7 @@ class Job:
     questions: Tuple[Probe, ...] = ()
     undo: Optional[Mapping[str, Any]] = None
     selection: Selection = field(default_factory=Selection)
+    reboot: Optional[Mapping[str, Any]] = None
     diff: bool = False
     timeout: float = 3600.0
     silence: float = 900.0

@@ -33,6 +33,7 @@ from fleet.run.connector import Connector
 from fleet.run.fanout import Fanout, exit_status
 from fleet.run.inventories import open_inventory
 from fleet.run.job import APPLY, CHECK, FACTS, VERIFY, Job
+from fleet.run.reboots import Reboots
 from fleet.run.selection import Selection
 from fleet.saved.seal import own_key
 from fleet.transport.login import Login
@@ -71,6 +72,10 @@ class Options:
     severity: str = ""
     boot: bool = False
     out: str = ""
+    reboot: bool = False
+    reboot_batch: str = "10%"
+    reboot_timeout: str = "600"
+    force: bool = False
 
 
 def provision(
@@ -81,11 +86,12 @@ def provision(
     undo: Optional[Mapping[str, Any]] = None,
     resumes: str = "",
     about: Mapping[str, Any] = MappingProxyType({}),
+    own: Tuple[Role, ...] = (),
 ) -> Tuple[List[HostOutcome], int]:
     """Runs a task over the hosts; outcomes and exit status.
 
     `undo` is asked of the hosts instead of what roles declare; `resumes` names the run that this one goes on with;
-    `about` goes into its record besides.
+    `about` goes into its record besides. `own` are the task's own roles, instead of those that bring a host to its state.
 
     Raises:
         UsageError: an option, the inventory or a role is faulty; nothing was connected to.
@@ -103,7 +109,7 @@ def provision(
     extra = settings(options.settings)
     defaults.check(declared, [*inventory.variables(), *variables_of(extra)])
     hosts = select(inventory, again.expanded(options.hosts, inventory.names, write_error), extra)
-    chosen = roles if mode != FACTS and not questions and not undo else ()
+    chosen = own or (roles if mode != FACTS and not questions and not undo else ())
     wanted = job(
         options,
         mode=mode,
@@ -117,10 +123,12 @@ def provision(
         undo=undo,
         keep=bool(options.out),
         key=own_key(make=True) if options.out else None,
+        # An engine that takes in an archive says nothing for as long as that takes.
+        **({"silence": float(options.timeout)} if own else {}),
     )
     connector = Connector(login(options), wanted.fetch)
     noted: Dict[str, Any] = {**about, **({"resumes": resumes} if resumes else {})}
-    if not questions:
+    if not questions and not own:
         noted["repeat"] = resume.repetition(mode, vars(options), undo)
     outcomes, status = execute(task, wanted, hosts, connector, options, bool(questions) or mode == FACTS or task == COPIES, noted)
     if options.html:
@@ -192,9 +200,26 @@ def execute(
     with engine.opened(options.engine, forks, job, connector, own_roles(options)) as used:
         listeners = [*files, Record(task, who=job.who, about=about), *shown(job, options, quiet)]
         far = used.elsewhere is None and any(host.connection != "local" for host in hosts)
-        fanout = Fanout(job, connector, listeners, used.limits, used.elsewhere, connector.prepare if far else None)
+        meanwhile = connector.prepare if far else None
+        anew = reboots(options) if job.mode == APPLY else None
+        fanout = Fanout(job, connector, listeners, used.limits, used.elsewhere, meanwhile, anew)
         outcomes = fanout.run(hosts, used.executor)
     return outcomes, exit_status(outcomes, fanout.stopping.is_set(), warned=job.mode == VERIFY)
+
+
+def reboots(options: Options) -> Optional[Reboots]:
+    """How hosts are rebooted that need it, or None where they are not.
+
+    Raises:
+        UsageError: an option of it is faulty.
+    """
+    if not options.reboot:
+        return None
+    if options.engine != engine.THREADS:
+        raise UsageError("--engine: hosts are rebooted by threads of this machine alone", resolution="leave --engine out")
+    asked = Reboots(options.reboot_batch, whole("--reboot-timeout", options.reboot_timeout, 1), options.force)
+    asked.size(1)
+    return asked
 
 
 def shown(job: Job, options: Options, quiet: bool) -> List[Listener]:
@@ -225,6 +250,7 @@ def check_options(options: Options) -> None:
     whole("--timeout", options.timeout, 1)
     whole("--connect-timeout", options.connect_timeout, 1)
     whole("--lock-timeout", options.lock_timeout, 0)
+    reboots(options)
     if options.forks:
         whole("--forks", options.forks, 1)
     engine.check(options.engine)

@@ -28,11 +28,20 @@ def over_hosts(name: str, mode: str, given: Dict[str, Any], questions: Tuple[str
         return provision(name, mode, options, tuple(question(*words.split()) for words in questions))
 
 
-@skiff_task(HOSTS, CHECK, DIFF, ROLES, CONNECT)
+REBOOT: Table = {
+    "reboot": (False, "Start hosts anew that need it, once all are as declared; wait for each, and verify it."),
+    "reboot_batch": ("10%", "How many of them at a time: a number, or a share (default: 10%, and at least one)."),
+    "reboot_timeout": ("600", "Seconds in which a host has to be back (default: 600)."),
+    "force": (False, "Reboot even where containers run that would not be started again."),
+}
+
+
+@skiff_task(HOSTS, CHECK, DIFF, REBOOT, ROLES, CONNECT)
 def provision(_: Context, check: bool, **given: Any) -> None:
     """Bring hosts to their declared state, deploy the runtime, and verify it.
 
     Example: ./inv provision --hosts 'web*,!web3' --diff --set firewalld=kept
+    Example: ./inv provision --hosts all --reboot --reboot-batch 2
     """
     end(over_hosts("provision", "check" if check else "apply", given)[1])
 

@@ -1,5 +1,7 @@
 """Disk images for virtual machines, built once by the hash of their recipe: a Debian with its own kernel, and keys to log in.
 
+One may look like a release of EL, as the lab's hosts do: the lab's own packages, files, package database and repository.
+
 <cache>/vm-<digest>/    disk.img, vmlinuz, initrd.img, id_ed25519 and .pub, known_host; root's alone
 """
 
@@ -9,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet.lab import cache, command, recipe, rootfs, sources
+from fleet.lab import cache, command, look, recipe, rootfs, rpms, sources
 
 CACHE = Path("/var/lib/skiff-lab/cache")
 DISK_BYTES = "3G"
@@ -17,11 +19,15 @@ DISK_BYTES = "3G"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a machine is made of. `arguments` are the kernel's; with `selinux` its files carry labels from the start."""
+    """What a machine is made of. `arguments` are the kernel's; with `selinux` its files carry labels from the start.
+
+    `release` is the one that it looks like, a key of the lab's releases, or none.
+    """
 
     packages: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     selinux: bool = False
+    release: str = ""
 
 
 BASE_PACKAGES = (
@@ -30,7 +36,8 @@ BASE_PACKAGES = (
 )
 SELINUX_PACKAGES = ("selinux-policy-default", "policycoreutils", "selinux-utils")
 CGROUP2 = Recipe(packages=("runc",), arguments=("systemd.unified_cgroup_hierarchy=1",))
-SELINUX = Recipe(arguments=("security=selinux", "selinux=1", "enforcing=1"), selinux=True)
+# Release 8: the last where `selinux: disabled` is the file's word alone, for grubby is no package of Debian's.
+SELINUX = Recipe(arguments=("security=selinux", "selinux=1"), selinux=True, release="el8")
 
 MASKED_UNITS = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service"),
@@ -53,6 +60,9 @@ FILES = (
     recipe.File("/etc/fstab", "tmpfs /tmp tmpfs mode=1777 0 0\n"),
     recipe.File("/etc/hostname", "vm\n"),
 )
+# The release's own file names a policy that Debian has not.
+SELINUX_CONFIG = recipe.File("/etc/selinux/config", recipe.SELINUX.replace("SELINUXTYPE=targeted", "SELINUXTYPE=default"))
+LAB_ONLY = ("/etc/systemd/system/lab-prepare.service", f"{recipe.HIDDEN}/prepare")  # for a host that shares the machine's kernel
 
 
 class Image:
@@ -69,16 +79,23 @@ class Image:
 
 def obtain(wanted: Recipe, directory: Path = CACHE) -> Image:
     """The image from the cache, or built: that takes minutes."""
-    key = cache.digest(sources.codename(), BASE_PACKAGES, SELINUX_PACKAGES, MASKED_UNITS, FILES, wanted, Path(__file__))
-    return Image(cache.obtain(directory, "vm", key, lambda aside, fd: _build(aside, fd, wanted)), wanted)
+    made_of: tuple[object, ...] = (BASE_PACKAGES, SELINUX_PACKAGES, MASKED_UNITS, FILES, SELINUX_CONFIG, wanted, Path(__file__))
+    layers: tuple[Path, ...] = ()
+    if wanted.release:  # before the build, for the cache has one lock
+        layers = look.layer(directory, recipe.RELEASES[wanted.release]), rpms.repository(directory, wanted.release)
+        made_of += (recipe.DEBIAN_PACKAGES, recipe.ROOT_FILES, [layer.name for layer in layers])
+    key = cache.digest(sources.codename(), *made_of)
+    return Image(cache.obtain(directory, "vm", key, lambda aside, fd: _build(aside, fd, wanted, layers)), wanted)
 
 
-def _build(aside: Path, fd: int, wanted: Recipe) -> None:
+def _build(aside: Path, fd: int, wanted: Recipe, layers: tuple[Path, ...]) -> None:
     aside.chmod(0o700)
     tree = aside / "tree"
     packages = (*BASE_PACKAGES, *wanted.packages, *(SELINUX_PACKAGES if wanted.selinux else ()))
-    rootfs.debootstrap(aside, tree, packages, fd)
-    for file in FILES:
+    rootfs.debootstrap(aside, tree, (*packages, *recipe.DEBIAN_PACKAGES) if layers else packages, fd)
+    if layers:
+        _look_like(tree, *layers)
+    for file in (*FILES, *([SELINUX_CONFIG] if wanted.selinux else [])):
         rootfs.write(tree, file)
     for unit in MASKED_UNITS:
         mask = tree / "etc/systemd/system" / unit
@@ -93,6 +110,21 @@ def _build(aside: Path, fd: int, wanted: Recipe) -> None:
         _label(tree)
     command.run(["mke2fs", "-q", "-t", "ext4", "-d", str(tree), str(aside / "disk.img"), DISK_BYTES])
     cache.remove_tree(tree)
+
+
+def _look_like(tree: Path, layer: Path, repository: Path) -> None:
+    """Gives a tree a release's look: its files, and for each mark of one that is hidden, nothing."""
+    rootfs.hide_python(tree)
+    for file in recipe.ROOT_FILES:
+        if file.path not in LAB_ONLY:
+            rootfs.write(tree, file)
+    hidden = [path.relative_to(layer) for path in layer.rglob("*") if path.is_char_device()]
+    for path in hidden:
+        command.run(["rm", "-rf", "--", str(tree / path)])
+    command.run(["cp", "-a", f"{layer}/.", str(tree)])
+    for path in hidden:
+        (tree / path).unlink()
+    shutil.copytree(repository, tree / recipe.REPOSITORY.lstrip("/"))
 
 
 def _make_keys(aside: Path, tree: Path) -> None:

@@ -30,7 +30,7 @@ class Machine:
         arguments = ("root=/dev/vda", "rw", "console=ttyS0", "net.ifnames=0", "quiet", *image.recipe.arguments)
         return [
             *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", MEMORY),
-            *("-nographic", "-monitor", "none", "-serial", "stdio", "-no-reboot"),
+            *("-nographic", "-monitor", "none", "-serial", "stdio"),
             *("-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", " ".join(arguments)),
             *("-drive", f"file={image.disk},format=raw,if=virtio,snapshot=on"),
             *("-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22", "-device", "virtio-net-pci,netdev=n0"),

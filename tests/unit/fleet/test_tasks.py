@@ -46,8 +46,9 @@ def test_every_task_is_there() -> None:
     secrets = {f"secrets.{name}" for name in ("keygen", "encrypt", "decrypt", "edit", "rekey")}
     runs = {"runs.list", "runs.show", "report", "resume"}
     alone = {"provision", "plan", "apply", "verify", "facts", "version", "info", "restore", "deprovision", "bundle", "demo", "lint"}
-    alone |= {"exec", "ps", "logs", "reference", "upgrade", "rollback", "versions"}
-    assert set(TASKS) == alone | inventory | lab | runs | secrets | test
+    alone |= {"exec", "ps", "logs", "images.push", "reference", "upgrade", "rollback", "versions"}
+    pull = {f"pull.{name}" for name in ("install", "key", "publish", "remove", "status")}
+    assert set(TASKS) == alone | inventory | lab | pull | runs | secrets | test
 
 
 @pytest.mark.parametrize("name", TASKS)
