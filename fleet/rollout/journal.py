@@ -82,7 +82,10 @@ def _lines(descriptor: int) -> Iterator[Dict[str, Any]]:
     if len(whole) < len(data):
         os.ftruncate(descriptor, len(whole))
     for raw in whole.splitlines():
-        yield json.loads(raw)
+        line = json.loads(raw)
+        if not isinstance(line, dict) or "kind" not in line:
+            raise ValueError(f"{raw[:40]!r} is no line of a journal")
+        yield line
 
 
 def create(name: str) -> Journal:

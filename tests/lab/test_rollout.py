@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
 
@@ -107,43 +108,90 @@ def resumed(suite: Suite, task: str, *words: str) -> subprocess.CompletedProcess
     return subprocess.run(argv, capture_output=True, text=True, env=suite.env(), cwd=suite.directory, timeout=600)
 
 
-def many(lab: Lab, count: int, first: int) -> List[HostStatus]:
-    return lab.boot([HostSpec(f"many{number}", first + number, "el9") for number in range(count)])
+def killed(suite: Suite, task: str, chance: random.Random, times: int, *words: str) -> subprocess.CompletedProcess[str]:
+    """A rollout whose process is killed so many times at random moments, each time resumed; the last process is left to its end."""
+    begun = journals(suite)
+    first = (task, "--hosts", "many*", "--inventory", str(suite.lab.inventory), *words)
+    for _ in range(times):
+        argv = suite.argv(*(first if journals(suite) == begun else (task, "--resume")))
+        process = subprocess.Popen(argv, env=suite.env(), cwd=suite.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(chance.uniform(2, 15))
+        process.kill()
+        process.wait()
+    argv = suite.argv(*(first if journals(suite) == begun else (task, "--resume")))
+    return subprocess.run(argv, env=suite.env(), cwd=suite.directory, capture_output=True, text=True, timeout=1200)
+
+
+def journals(suite: Suite) -> int:
+    return len(list((suite.directory / "state" / "skiff" / "rollouts").glob("*.jsonl")))
 
 
 @pytest.fixture
-def ten(lab: Lab, tmp_path: Path) -> Iterator[List[HostStatus]]:
-    hosts = many(lab, 10, 210)
+def provisioned(lab: Lab, tmp_path: Path) -> Iterator[Callable[[int], List[HostStatus]]]:
+    """Boots and provisions so many hosts."""
+    made: List[str] = []
+
+    def boot(count: int) -> List[HostStatus]:
+        made.extend(f"many{number}" for number in range(count))
+        hosts = lab.boot([HostSpec(name, 201 + number, "el9") for number, name in enumerate(made)])
+        suite = Suite(lab, tmp_path)
+        argv = suite.argv("provision", "--hosts", "many*", "--inventory", str(lab.inventory))
+        done = subprocess.run(argv, env=suite.env(), cwd=tmp_path, capture_output=True, text=True, timeout=1200)
+        assert done.returncode == 0, done.stdout
+        return hosts
+
     try:
-        assert Suite(lab, tmp_path).document("provision", "many*")["status"] == 0
-        yield hosts
+        yield boot
     finally:
-        for host in hosts:
-            lab.remove(host.name)
+        for name in made:
+            lab.remove(name)
 
 
 @pytest.mark.long
-def test_ten_hosts_under_load_killed_now_and_then(lab: Lab, ten: List[HostStatus], tmp_path: Path, bundles: Dict[str, str]) -> None:
-    suite, chance = Suite(lab, tmp_path), random.Random(20)
-    with at_work(lab, ten) as loads:
+def test_ten_hosts_under_load_killed_now_and_then(
+    lab: Lab, provisioned: Callable[[int], List[HostStatus]], tmp_path: Path, bundles: Dict[str, str]
+) -> None:
+    suite = Suite(lab, tmp_path)
+    with at_work(lab, provisioned(10)) as loads:
         told = rolled(suite, "upgrade", "many*", "--to", bundles[NEXT])
         assert set(becomes(told).values()) == {"changed"}
         assert [len(batch) for batch in told["rollout"]["batches"]] == [1, 1, 5, 3]
         for load in loads:
             assert load.processes() == load.before
-        where = ("--inventory", str(lab.inventory))
-        words = ["rollback", "--hosts", "many*", *where]
-        for _ in range(5):
-            process = subprocess.Popen(suite.argv(*words), env=suite.env(), cwd=tmp_path, stdout=subprocess.DEVNULL)
-            try:
-                process.wait(chance.uniform(2, 12))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            words = ["rollback", "--resume"]
-        subprocess.run(suite.argv(*words), env=suite.env(), cwd=tmp_path, stdout=subprocess.DEVNULL, timeout=600)
+        killed(suite, "rollback", random.Random(20), 5)
         here = versions(suite, "many*")
-        assert {runs(one)[0] for one in here.values()} == {OWN}
+        assert {one["current"] for one in here.values()} == {OWN}
         assert all(one["daemon"] == one["launcher"] == [OWN] for one in here.values())
     for load in loads:
         load.assert_undisturbed()
+
+
+SPOIL = "while sleep 0.1; do for v in 9.0.0 9.1.0; do test -f /opt/skiff/$v/LICENSE && echo x >> /opt/skiff/$v/LICENSE; done; done"
+
+
+@pytest.mark.long
+def test_thirty_hosts_with_faults_of_every_kind(
+    lab: Lab, provisioned: Callable[[int], List[HostStatus]], tmp_path: Path, bundles: Dict[str, str]
+) -> None:
+    suite = Suite(lab, tmp_path)
+    names = [host.name for host in provisioned(30)]
+    for name in ("many3", "many17"):
+        said(lab, name, "systemctl mask --now sshd.socket sshd.service")
+    said(lab, "many9", "touch /opt/skiff/9.0.0 /opt/skiff/9.1.0")  # in the version's way
+    said(lab, "many20", f"systemd-run -q sh -c '{SPOIL}'")  # no version is as it was unpacked
+    done = killed(suite, "upgrade", random.Random(30), 4, "--to", bundles[NEXT], "--max-failures", "4")
+    assert done.returncode == 2, done.stdout + done.stderr
+    reached = ",".join(name for name in names if name not in ("many3", "many17"))
+    here = versions(suite, reached)
+    assert [name for name, one in here.items() if one["current"] != NEXT] == ["many9"]
+    assert all(one["daemon"] == [NEXT] for name, one in here.items() if name != "many9")
+    # The same faults, and one less is allowed: the batch of the last of them goes back.
+    told = rolled(suite, "upgrade", "many*", "--to", bundles[AFTER], "--batch", "10", "--max-failures", "3", status=2)
+    assert told["rollout"]["state"] == "failed"
+    *before, last = told["rollout"]["batches"]
+    here = versions(suite, reached)
+    assert "many20" in last
+    assert {here[name]["current"] for batch in before for name in batch if name != "many9"} == {AFTER}
+    assert {here[name]["current"] for name in last if name not in ("many9", "many20")} == {NEXT}
+    assert becomes(told)["many20"] == "failed"  # what it would go back to is spoiled as well
