@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
 from fleet import events
 from fleet.agent import succession
+from fleet.checks import CRITICAL
 from fleet.events import Event, Fault, HostOutcome, Listener
 from fleet.inventory.model import Host
 from fleet.roles import defaults
@@ -166,7 +167,7 @@ class Crew:
         outcome.state = STATES.get(state, events.FAILED)
         if state == position.RESTORED:
             outcome.faults.append(Fault(f"was put back: {line['why']}"))
-        elif state not in (position.CHANGED, position.THERE) and line["why"] and not outcome.faults:
+        elif outcome.state in (events.FAILED, events.UNREACHABLE) and not outcome.faults:
             outcome.faults.append(Fault(line["why"]))
         return outcome
 
@@ -191,6 +192,6 @@ def became(outcome: HostOutcome) -> Line:
     if outcome.state in (events.OK, events.CHANGED) and not outcome.faults:
         return {"state": position.CHANGED, "why": ""}
     whys = [fault.brief for fault in outcome.faults]
-    whys += [f"{check.title}: {check.detail}" for _, check in outcome.checks if not check.passed]
+    whys += [f"{check.title}: {check.detail}" for _, check in outcome.checks if not check.passed and check.severity == CRITICAL]
     state = position.UNREACHABLE if outcome.state == events.UNREACHABLE else position.FAILED
     return {"state": state, "why": whys[0] if whys else outcome.state}

@@ -40,14 +40,18 @@ def gates(given: Sequence[str]) -> List[str]:
     return [word for word in found if word != NONE]
 
 
-def command(text: str, hosts: Sequence[str], environment: Mapping[str, str]) -> Optional[str]:
+def command(text: str, hosts: Sequence[str], environment: Mapping[str, str], directory: str) -> Optional[str]:
     """Runs a command with the batch's hosts in SKIFF_HOSTS; why it is not content, or None. What it prints goes to stderr.
 
     Raises:
         KeyboardInterrupt: Ctrl-C reached it and us.
     """
     known = {**os.environ, **environment, "SKIFF_HOSTS": " ".join(hosts)}
-    done = subprocess.run(["/bin/sh", "-c", text], env=known, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False)
+    argv, nothing, ours = ["/bin/sh", "-c", text], subprocess.DEVNULL, sys.stderr.fileno()
+    try:
+        done = subprocess.run(argv, env=known, cwd=directory, stdin=nothing, stdout=ours, check=False)
+    except OSError as error:
+        return f"the gate {text!r} cannot be run in {directory}: {error.strerror}"
     if done.returncode == 0:
         return None
     how = f"was ended by signal {-done.returncode}" if done.returncode < 0 else f"ended with {done.returncode}"

@@ -68,7 +68,7 @@ class Rollout:
             elif name == gate.PAUSE:
                 why = (self._left() and gate.pause(hosts)) or ""
             else:
-                why = gate.command(name, hosts, self._environment()) or ""
+                why = gate.command(name, hosts, self._environment(), self.position.begun["directory"]) or ""
             self._put(why or f"gate {name}: passed")
             if why:
                 break

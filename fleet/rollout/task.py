@@ -79,6 +79,7 @@ def begin(wish: Wish, options: Options) -> int:
             to=bundle.version if bundle else wish.to,
             bundle={"path": str(bundle.path), "sha256": bundle.sha256} if bundle else None,
             back=wish.back,
+            directory=os.getcwd(),
             who=job.who,
             hosts=[host.name for host in hosts],
             terms=dataclasses.asdict(wish.terms),

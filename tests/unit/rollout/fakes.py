@@ -142,7 +142,16 @@ class Fleet:
     def start(self, name: str, terms: Terms, to: str = "0.2.0", verb: str = "upgrade", back: bool = False) -> Journal:
         book = journal.create(name)
         book.write(
-            "begin", verb=verb, to=to, bundle=None, back=back, who="me", hosts=list(self.hosts), terms=vars(terms), options={}
+            "begin",
+            directory="/",
+            verb=verb,
+            to=to,
+            bundle=None,
+            back=back,
+            who="me",
+            hosts=list(self.hosts),
+            terms=vars(terms),
+            options={},
         )
         return book
 

@@ -86,10 +86,12 @@ def test_a_person_s_no_stops_it(typed: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_command_s_answer_is_its_status(capfd: pytest.CaptureFixture[str]) -> None:
-    assert gate.command('echo "$SKIFF_HOSTS for $SKIFF_TASK"', ["a", "b"], {"SKIFF_TASK": "upgrade"}) is None
+    assert gate.command('echo "$SKIFF_HOSTS for $SKIFF_TASK"', ["a", "b"], {"SKIFF_TASK": "upgrade"}, "/") is None
     assert capfd.readouterr() == ("", "a b for upgrade\n")  # standard output may be a document's
-    assert gate.command("exit 3", [], {}) == "the gate 'exit 3' ended with 3"
-    assert gate.command("kill -9 $$", [], {}) == "the gate 'kill -9 $$' was ended by signal 9"
+    assert gate.command("exit 3", [], {}, "/") == "the gate 'exit 3' ended with 3"
+    assert gate.command("kill -9 $$", [], {}, "/") == "the gate 'kill -9 $$' was ended by signal 9"
+    assert gate.command('test "$PWD" = /tmp', [], {}, "/tmp") is None
+    assert gate.command("true", [], {}, "/gone") == "the gate 'true' cannot be run in /gone: No such file or directory"
 
 
 def made(path: Path, text: bytes) -> Path:
