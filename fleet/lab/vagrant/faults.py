@@ -31,6 +31,12 @@ PLUGINS = {
 }
 
 
+def half_made(ended: Sequence[str]) -> bool:
+    """Whether a vagrant met what a killed one had asked libvirt for, which came after the Vagrantfile had looked for such."""
+    kind = ended[0].rpartition("::")[2]
+    return kind in ("DomainNameExists", "DomainVolumeExists") or (kind == "FogCreateServerError" and "already exists" in ended[-1])
+
+
 def explain(words: Sequence[str], ended: Sequence[str]) -> FleetError:
     """The error of a vagrant that ended with a class, "" where it told none, and a message."""
     kind, message = ended[0].rpartition("::")[2], COLOUR.sub("", ended[-1])

@@ -46,8 +46,10 @@ module SkiffLab
       end
     end
 
+    # Each by its name: ruby-libvirt 0.7 cannot ask anything of those that list_all_volumes gives.
     def volumes
-      @libvirt.list_all_storage_pools.select(&:active?).each(&:refresh).flat_map(&:list_all_volumes)
+      pools = @libvirt.list_all_storage_pools.select(&:active?).each(&:refresh)
+      pools.flat_map { |pool| pool.list_volumes.map { |name| pool.lookup_volume_by_name(name) } }
     end
 
     def text(volume, path)

@@ -41,17 +41,20 @@ def run(checkout: Path, words: Sequence[str], report: Report) -> List[Row]:
     Raises:
         FleetError: it is missing, or failed; with the cause and the cure.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline, cleared = time.monotonic() + PATIENCE, False
     while True:
         rows, plain, status = attempt(checkout, words, report)
-        ended = [row for row in rows if row.type == "error-exit"]
-        if not ended or ended[-1].data[0] != LOCKED or time.monotonic() > deadline:
-            break
-        report("another vagrant has a machine of this lab in hand; waiting for it")
-        time.sleep(PAUSE)
-    if status:
-        raise faults.explain(words, ended[-1].data if ended else ("", "\n".join(plain)))
-    return rows
+        if status == 0:
+            return rows
+        ended = next((row.data for row in reversed(rows) if row.type == "error-exit"), ("", "\n".join(plain)))
+        if ended[0] == LOCKED and time.monotonic() < deadline:
+            report("another vagrant has a machine of this lab in hand; waiting for it")
+            time.sleep(PAUSE)
+        elif faults.half_made(ended) and not cleared:
+            cleared = True
+            report("libvirt has ended only now what a killed up began; clearing it")
+        else:
+            raise faults.explain(words, ended)
 
 
 def attempt(checkout: Path, words: Sequence[str], report: Report) -> tuple[List[Row], List[str], int]:

@@ -132,6 +132,22 @@ def test_another_vagrant_is_waited_for(checkout: Checkout, monkeypatch: pytest.M
     assert checkout.said.count("another vagrant has a machine of this lab in hand; waiting for it") == 2
 
 
+def test_what_libvirt_ends_late_is_cleared_by_one_more_up(checkout: Checkout) -> None:
+    late = "VagrantPlugins::ProviderLibvirt::Errors::FogCreateServerError,Error%!(VAGRANT_COMMA) domain 'el9' already exists"
+    checkout.vagrant(f'[ "$(wc -l <{checkout.home}/calls)" -gt 1 ] || {{ say ",error-exit,{late}"; exit 1; }}; {STATUS}')
+    checkout.told("el9")
+    checkout.told("el8")
+    assert checkout.machines.up("libvirt", checkout.said.append)
+    assert checkout.calls() == ["up --provider libvirt --machine-readable"] * 2 + ["status --machine-readable"]
+
+
+def test_it_is_no_endless_loop(checkout: Checkout) -> None:
+    checkout.vagrant("say ',error-exit,VagrantPlugins::ProviderLibvirt::Errors::DomainNameExists,taken'; exit 1")
+    with pytest.raises(FleetError, match="failed"):
+        checkout.machines.up("libvirt", checkout.said.append)
+    assert len(checkout.calls()) == 2
+
+
 def test_a_lock_that_never_goes_is_told(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "PATIENCE", -1.0)
     checkout.vagrant(f"say ',error-exit,{program.LOCKED},locked'; exit 1")

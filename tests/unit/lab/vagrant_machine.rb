@@ -30,7 +30,9 @@ Volume = Struct.new(:name, :size, :backing, :log) do
   def delete = log << name
   def xml_desc = "<volume><physical unit='bytes'>#{size}</physical>#{"<backingStore><path>#{backing}</path></backingStore>" if backing}</volume>"
 end
-Pool = Struct.new(:list_all_volumes) do
+Pool = Struct.new(:volumes) do
+  def list_volumes = volumes.map(&:name)
+  def lookup_volume_by_name(name) = volumes.find { |each| each.name == name }
   def active? = true
   def refresh = nil
 end
