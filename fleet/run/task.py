@@ -24,8 +24,6 @@ from fleet.progress.output import write_error, write_line
 from fleet.progress.tap import Tap
 from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
-from fleet.report import outcomes as reported
-from fleet.report import page
 from fleet.roles import defaults, loader
 from fleet.roles.loader import Role
 from fleet.run import again, built, engine, keeping, resume, selection
@@ -87,11 +85,13 @@ def provision(
     resumes: str = "",
     about: Mapping[str, Any] = MappingProxyType({}),
     own: Tuple[Role, ...] = (),
+    instead: Sequence[Listener] = (),
 ) -> Tuple[List[HostOutcome], int]:
     """Runs a task over the hosts; outcomes and exit status.
 
     `undo` is asked of the hosts instead of what roles declare; `resumes` names the run that this one goes on with;
     `about` goes into its record besides. `own` are the task's own roles, instead of those that bring a host to its state.
+    Listeners given `instead` hear the run in the place of its record and of what shows it.
 
     Raises:
         UsageError: an option, the inventory or a role is faulty; nothing was connected to.
@@ -103,6 +103,8 @@ def provision(
 
         refuse_unwritable(Path(options.out))
     if options.html:
+        from fleet.report import page
+
         page.refuse_unwritable("--html", Path(options.html))
     inventory = open_inventory(options.inventory)
     roles, declared, complete = open_roles(options)
@@ -130,8 +132,11 @@ def provision(
     noted: Dict[str, Any] = {**about, **({"resumes": resumes} if resumes else {})}
     if not questions and not own:
         noted["repeat"] = resume.repetition(mode, vars(options), undo)
-    outcomes, status = execute(task, wanted, hosts, connector, options, bool(questions) or mode == FACTS or task == COPIES, noted)
+    quiet = bool(questions) or mode == FACTS or task == COPIES
+    outcomes, status = execute(task, wanted, hosts, connector, options, quiet, noted, instead)
     if options.html:
+        from fleet.report import outcomes as reported
+
         page.write(Path(options.html), page.render(reported.read(wanted.run)), "--html")
     if options.out:
         write = write_error if options.json else write_line
@@ -188,8 +193,9 @@ def execute(
     options: Options,
     quiet: bool,
     about: Mapping[str, Any] = MappingProxyType({}),
+    instead: Sequence[Listener] = (),
 ) -> Tuple[List[HostOutcome], int]:
-    """The run itself, shown as the options ask; `about` goes into its record."""
+    """The run itself, shown as the options ask, or heard by listeners `instead`; `about` goes into its record."""
     # First, for what cannot be written is refused as it begins, and the record is to know of no run that never was.
     files: List[Listener] = []
     if options.junit:
@@ -198,7 +204,7 @@ def execute(
         files.append(Junit(Path(options.junit)))
     forks = int(options.forks) if options.forks else None
     with engine.opened(options.engine, forks, job, connector, own_roles(options)) as used:
-        listeners = [*files, Record(task, who=job.who, about=about), *shown(job, options, quiet)]
+        listeners = list(instead) or [*files, Record(task, who=job.who, about=about), *shown(job, options, quiet)]
         far = used.elsewhere is None and any(host.connection != "local" for host in hosts)
         meanwhile = connector.prepare if far else None
         anew = reboots(options) if job.mode == APPLY else None

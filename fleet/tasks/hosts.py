@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Tuple, Union
 
 from invoke.context import Context
 
@@ -77,8 +77,8 @@ def apply(_: Context, file: str, show: bool, **given: Any) -> None:
     end(status)
 
 
-@skiff_task(HOSTS, CHOICE, DIFF, ROLES, CONNECT, VERDICTS)
-def verify(_: Context, list_: bool, **given: Any) -> None:
+@skiff_task(HOSTS, CHOICE, DIFF, ROLES, CONNECT, VERDICTS, optional=("watch",))
+def verify(_: Context, list_: bool, watch: Union[str, bool], **given: Any) -> None:
     """Check that hosts are as declared and able to run containers, by named checks with severities and remedies; change nothing.
 
     Ends with 0, or 4 if there are warnings, 2 if something critical failed, 3 if hosts were only unreachable.
@@ -86,6 +86,7 @@ def verify(_: Context, list_: bool, **given: Any) -> None:
     Example: ./inv verify --hosts web1 --json
     Example: ./inv verify --hosts all --skip mirrors_answer --junit verify.xml --html verify.html
     Example: ./inv verify --list --severity critical
+    Example: ./inv verify --hosts web --severity warning --watch 30
     """
     if list_:
         with told():
@@ -93,6 +94,14 @@ def verify(_: Context, list_: bool, **given: Any) -> None:
             from fleet.run.task import Options
 
             checklist.show(Options(settings=given.pop("set_", ()), **given))
+        return
+    if watch:
+        with told():
+            from fleet.run import watch as rounds
+            from fleet.run.task import Options
+
+            status = rounds.watch(Options(settings=given.pop("set_", ()), **given), "" if watch is True else str(watch))
+        end(status)
         return
     end(over_hosts("verify", "verify", given)[1])
 

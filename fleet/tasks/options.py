@@ -48,6 +48,7 @@ CHOICE: Table = {
     "skip": ("", "All checks but these."),
     "severity": ("", "Only checks of at least this severity: info, warning or critical (default: info)."),
     "boot": (False, "Look as well at what a reboot would bring back; after one, at what it did."),
+    "watch": ("", "Verify again every so many seconds (default: 60) and tell only what changed, until Ctrl-C."),
     "list_": (False, "List the checks with role, severity and remedy; connect to nothing."),
 }
 VERDICTS: Table = {
