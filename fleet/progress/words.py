@@ -111,7 +111,7 @@ class Words:
         """One check in a line; of one that did not pass its name, what was expected, and what to do."""
         mark = paint("ok    ", GREEN, self._colour) if check.passed else paint(*MARKS[check.severity], self._colour)
         detail = f": {clipped(' '.join(harmless(check.detail).split()))}" if check.detail else ""
-        name = paint(f" ({check.name})", DIM, self._colour) if check.name and not check.passed else ""
+        name = paint(f" ({on_one_line(check.name)})", DIM, self._colour) if check.name and not check.passed else ""
         yield f"{indent}{mark} {role:<13} {on_one_line(check.title)}{name}{detail}"
         if not check.passed and check.expected:
             yield f"{indent}       expected: {clipped(on_one_line(check.expected))}"

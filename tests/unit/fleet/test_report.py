@@ -47,7 +47,8 @@ def web2() -> List[Event]:
     failed = HostOutcome("web2", "failed", seconds=1.0, faults=[Fault(HOSTILE, HOSTILE + "\nlast", HOSTILE, HOSTILE)])
     error = {"brief": HOSTILE, "details": "", "resolution": ""}
     broken = result(HOSTILE, "failed", role=HOSTILE, summary=HOSTILE, diff=HOSTILE, seconds=0.5, error=error)
-    check = {"role": "service", "title": HOSTILE, "passed": False, "detail": HOSTILE, "cure": HOSTILE}
+    check = {"role": "service", "title": HOSTILE, "passed": False, "detail": HOSTILE, "cure": HOSTILE, "expected": HOSTILE}
+    check.update(name=HOSTILE, severity="warning")
     return [
         event("web2", 0.0, "connecting", address=HOSTILE),
         event("web2", 0.6, "result", **broken),
@@ -109,7 +110,7 @@ def test_a_record_gives_the_outcomes_back() -> None:
     assert [change.id for change in first.plan.changes] == ["file:/etc/x"]
     assert first.checks == [("service", Check("runs", True))]
     assert second.faults[0].where == HOSTILE
-    assert second.failed_checks == 1
+    assert (second.failed_checks, second.warnings) == (0, 1)
 
 
 def test_a_killed_run_tells_what_had_happened() -> None:
@@ -220,6 +221,28 @@ def test_the_page_tells_hosts_times_differences_failures_and_checks() -> None:
         attributes["id"] for tag, attributes in found.tags if tag == "details" and "open" in attributes and "id" in attributes
     ]
     assert opened == ["host-1"], "the host that failed comes first"
+
+
+def test_what_did_not_pass_stands_first_by_gravity_then_by_hosts() -> None:
+    def checked(host: str, *failing: Tuple[str, str]) -> HostOutcome:
+        checks = [("r", Check(f"{name} holds", False, "seen", "mend it", name, severity, "wanted")) for name, severity in failing]
+        return HostOutcome(host, "failed", checks=[("r", Check("runs", True)), *checks])
+
+    found = [checked("a", ("mild", "warning"), ("seen", "info")), checked("b", ("mild", "warning"), ("grave", "critical"))]
+    wanted = [("grave", "critical", ["b"]), ("mild", "warning", ["a", "b"]), ("seen", "info", ["a"])]
+    assert [(one.name, one.severity, [host for host, _ in one.hosts]) for one in page.verdicts(found)] == wanted
+    made = Record("verify", who="ann")
+    made.begin("20260101-000000-d", ["a", "b"])
+    for one in found:
+        made.hear(event(one.host, 0.1, "checks", checks=one.as_json()["checks"]))
+        made.hear(finish(one, 0.2))
+    made.end(found, False)
+    shown = Page(page.render(outcomes.read("")))
+    assert shown.text.index("What did not pass") < shown.text.index("grave holds") < shown.text.index("Hosts")
+    assert "mild holds (2 hosts)" in shown.text
+    assert shown.text.count("expected: wanted") == 2 * 4, "above, and with each host"
+    links = {str(one["href"])[1:] for tag, one in shown.tags if tag == "a" and str(one.get("href")).startswith("#host-")}
+    assert links <= {one["id"] for tag, one in shown.tags if tag == "details" and "id" in one}
 
 
 def test_what_a_host_says_is_text_on_the_page() -> None:
