@@ -73,5 +73,9 @@ def _again(argv: "List[str]", probe: "Dict[str, Any]", done: process.Finished) -
 
 
 def _comes_up(unit: str) -> bool:
-    said = process.run(["systemctl", "show", "-p", "ActiveState", unit]).stdout.split() if unit else []
-    return not unit or any("ActiveState=" + state in said for state in UP)
+    """Whether a unit is up or coming up; while the host boots, it may have no more than a job that waits for others."""
+    if not unit:
+        return True
+    told = process.run(["systemctl", "show", "-p", "ActiveState,Job", unit]).stdout.split()
+    found = dict(line.partition("=")[::2] for line in told)
+    return found.get("ActiveState") in UP or found.get("Job", "0") not in ("", "0")

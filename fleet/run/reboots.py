@@ -18,6 +18,7 @@ from fleet.inventory.model import Host
 from fleet.number import whole
 from fleet.run.host import Connect, Emit, HostRun
 from fleet.run.job import APPLY, VERIFY, Job
+from fleet.run.selection import Selection
 from fleet.transport import END, OUT, Transport
 from fleet.transport.stop import Stop
 
@@ -106,7 +107,7 @@ class RebootRun:
             reasons = outcome.reboot or self._before.reboot
             try:
                 self._wait(boot)
-                outcome = self._part(replace(self._job, mode=VERIFY, reboot=None))
+                outcome = self._part(replace(self._job, mode=VERIFY, reboot=None, selection=Selection(boot=True)))
                 outcome.rebooted = reasons
                 if outcome.reboot:
                     outcome.state = events.FAILED
