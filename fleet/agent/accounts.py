@@ -1,8 +1,6 @@
 """Users and groups: names to numbers for owners, and the host's own files for what is declared about accounts."""
 
-import grp
 import os
-import pwd
 
 from fleet.agent.errors import AgentError
 from fleet.agent.forecast import Forecast
@@ -59,6 +57,8 @@ class Accounts:
         known = self.user(name)
         if known is not None:
             return int(known[2])
+        import pwd  # slow to import: few names are in no file
+
         try:
             return pwd.getpwnam(name).pw_uid
         except KeyError:
@@ -75,6 +75,8 @@ class Accounts:
         known = self.group(name)
         if known is not None:
             return int(known[2])
+        import grp
+
         try:
             return grp.getgrnam(name).gr_gid
         except KeyError:
@@ -85,6 +87,8 @@ class Accounts:
 
 def user_name(number: int) -> str:
     """A user's name for a summary, or its number."""
+    import pwd
+
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
@@ -93,6 +97,8 @@ def user_name(number: int) -> str:
 
 def group_name(number: int) -> str:
     """A group's name for a summary, or its number."""
+    import grp
+
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:

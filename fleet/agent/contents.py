@@ -1,7 +1,5 @@
 """The bytes that resources need: asked for by digest, checked on arrival, small ones in memory, large ones in the spool."""
 
-import contextlib
-import hashlib
 import io
 import os
 
@@ -81,8 +79,7 @@ class Contents:
         """Empty the spool, of an earlier, broken run too; what cannot be removed is overwritten when it is needed."""
         folder = self._state.path("spool")
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
-            with contextlib.suppress(OSError):
-                os.unlink(os.path.join(folder, name))
+            _remove(os.path.join(folder, name))
         self._spooled.clear()
 
     def _receiver(self, digest: str, size: int) -> "IO[bytes]":
@@ -117,6 +114,8 @@ class _Arrival:
 
     def __init__(self, stream: "IO[bytes]") -> None:
         self._stream = stream
+        import hashlib  # slow to import: in a run without changes nothing arrives
+
         self.digest = hashlib.sha256()
 
     def add(self, chunk: bytes) -> None:
@@ -132,6 +131,15 @@ class _Arrival:
 
     def give_up(self, path: str) -> None:
         """End it before its time; a full disk gets its room back."""
-        for step in (self._stream.close, lambda: os.unlink(path)):
-            with contextlib.suppress(OSError):
-                step()
+        try:
+            self._stream.close()
+        except OSError:
+            pass  # its last bytes found no room
+        _remove(path)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return  # never made, or not to be removed

@@ -1,7 +1,6 @@
 """The agent's side of the exchange: hello, one desired state, one lock, and an orderly end whatever happens."""
 
 import os
-import signal
 import time
 
 from fleet.agent import facts, plan
@@ -9,6 +8,7 @@ from fleet.agent.errors import AgentError, ControlGone
 from fleet.agent.frames import JSON, Channel, decode
 from fleet.agent.lock import Lock
 from fleet.agent.program import Program
+from fleet.agent.signals import signal
 from fleet.agent.state import State
 
 TYPE_CHECKING = False

@@ -1,6 +1,6 @@
 """Differences as text for a person: unified, bounded, and never of what is binary."""
 
-import json
+from fleet.agent import notation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def cut(text: str) -> str:
 
 def weight(text: str) -> int:
     """The bytes that a text takes in a message."""
-    return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace"))
+    return len(notation.dumps(text).encode("utf-8", "replace"))
 
 
 def left_out(text: str) -> str:

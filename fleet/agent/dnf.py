@@ -1,17 +1,16 @@
 """The host's package manager, dnf or yum: dry runs, transactions and metadata, one at a time and never cut."""
 
-import contextlib
 import os
-import re
 import time
 
-from fleet.agent import process
+from fleet.agent import pattern, process
 from fleet.agent.errors import AgentError
-from fleet.agent.question import Question
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+    from fleet.agent.question import Question
 
 PATIENCE = 300.0
 STEP = 2.0
@@ -51,7 +50,7 @@ def foreseen(tool: str, verb: str, names: "Sequence[str]", options: "Sequence[st
         with traceless.dry_run(tool, cached=True) as (own, environment):
             done = _patiently([tool, "--assumeno", *own, verb, *names], None, environment)
         said = done.stdout + done.stderr
-        if re.search(RESOLVED, said) and not re.search(UNKNOWN, said):
+        if pattern.search(RESOLVED, said) and not pattern.search(UNKNOWN, said):
             return _touched(said, names)
     with traceless.dry_run(tool, cached=False) as (own, environment):
         done = _patiently([tool, "--assumeno", *own, *options, verb, *names], None, environment)
@@ -66,24 +65,28 @@ def ask(
     Raises:
         AgentError: as `foreseen` does.
     """
-    with contextlib.suppress(OSError):
-        question = Question([tool, "--setopt=exit_on_lock=1", *options, verb, *names], log)
+    from fleet.agent import question as questions  # few runs bring a package
+
+    try:
+        question = questions.Question([tool, "--setopt=exit_on_lock=1", *options, verb, *names], log)
         if question.waits:
             return _touched(question.said(), names), question
         question.answer(False)
+    except OSError:
+        pass  # the other way tells what is wrong
     return foreseen(tool, verb, names, options, looking=False), None
 
 
 def _resolved(done: process.Finished, tool: str, verb: str, names: "Sequence[str]") -> "Dict[str, str]":
     _refuse_unknown(done)
     said = done.stdout + done.stderr
-    if done.status != 0 and not re.search(RESOLVED, said):
+    if done.status != 0 and not pattern.search(RESOLVED, said):
         raise done.failure("{} cannot {} {}".format(tool, verb, ", ".join(names)))
     return _touched(said, names)
 
 
 def _touched(said: str, names: "Sequence[str]") -> "Dict[str, str]":
-    rows: "List[Tuple[str, str]]" = re.findall(ROW, said)
+    rows: "List[Tuple[str, str]]" = pattern.findall(ROW, said)
     return dict([(name, "") for name in names] + rows)
 
 
@@ -96,7 +99,7 @@ def transact(
         AgentError: it failed, with what the package manager said last.
     """
     done = question.answer(True) if question is not None else None
-    if done is None or re.search(LOCKED, done.stdout):
+    if done is None or pattern.search(LOCKED, done.stdout):
         done = _patiently([tool, "-y", *options, verb, *names], log)
     if done.status != 0:
         _refuse_unknown(done)
@@ -125,7 +128,7 @@ def tail(log: str) -> str:
 
 
 def _refuse_unknown(done: process.Finished) -> None:
-    unknown = sorted(set(" ".join(re.findall(UNKNOWN, done.stdout + done.stderr)).split()))
+    unknown = sorted(set(" ".join(pattern.findall(UNKNOWN, done.stdout + done.stderr)).split()))
     if unknown:
         raise AgentError(
             "no enabled repository has {}".format(", ".join(unknown)),
@@ -139,7 +142,7 @@ def _patiently(argv: "List[str]", log: "Optional[str]" = None, environment: "Opt
     deadline, told = time.monotonic() + PATIENCE, False
     while True:
         done = process.run([argv[0], "--setopt=exit_on_lock=1", *argv[1:]], log=log, environment=environment)
-        if done.status == 0 or not re.search(LOCKED, done.stdout + done.stderr):
+        if done.status == 0 or not pattern.search(LOCKED, done.stdout + done.stderr):
             return done
         busy = "another package manager is at work: {}".format(holding() or _named(done))
         if time.monotonic() > deadline:
@@ -151,7 +154,7 @@ def _patiently(argv: "List[str]", log: "Optional[str]" = None, environment: "Opt
 
 
 def _named(done: process.Finished) -> str:
-    named = re.search(APPLICATION, done.stdout + done.stderr)
+    named = pattern.search(APPLICATION, done.stdout + done.stderr)
     return "process {} ({})".format(*named.groups()) if named else "unknown"
 
 

@@ -1,19 +1,20 @@
 """A regular file with known bytes, mode and owner: how every kind that keeps a file compares and writes it."""
 
-import hashlib
 import os
 import stat
 
-from fleet.agent import accounts, atomic, diff, process
+from fleet.agent import accounts, atomic, checksum, diff, process
 from fleet.agent.change import Change
 from fleet.agent.errors import AgentError, from_os
 from fleet.agent.forecast import DIRECTORY, FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+    from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
     from fleet.agent.host import Host
+
+CHUNK = 1 << 20
 
 
 class Document:
@@ -40,8 +41,8 @@ class Document:
         self.backup = backup
         self.secret = secret
         self.validate = validate
-        # What the diff shows in place of the old and the new text.
-        self.shown: "Optional[Tuple[Optional[bytes], bytes]]" = None
+        # What the diff shows in place of the old and the new text, if that is not just these.
+        self.shown: "Callable[[], Optional[Tuple[Optional[bytes], bytes]]]" = lambda: None
 
     def compare(self, host: "Host") -> "Optional[Change]":
         """What differs, or None.
@@ -95,8 +96,9 @@ class Document:
         return change
 
     def _plan_diff(self, change: Change) -> None:
-        if self.shown is not None:
-            change.diff += diff.of_texts(self.path, *self.shown)
+        shown = self.shown()
+        if shown is not None:
+            change.diff += diff.of_texts(self.path, *shown)
             return
         if self.secret:
             change.diff += "{}: content not shown\n".format(self.path)
@@ -115,12 +117,14 @@ class Document:
         if self.content is None and self.data is None:
             return False
         wanted = self.content["size"] if self.content is not None else len(self.data or b"")
-        return bool(size != wanted) or digest(self.path) != self._digest()
+        if size != wanted:
+            return True
+        return read(self.path) != self.data if self.content is None else digest(self.path) != self.content["sha256"]
 
     def _digest(self) -> str:
         if self.content is not None:
             return str(self.content["sha256"])
-        return hashlib.sha256(self.data or b"").hexdigest()
+        return checksum.of(self.data or b"")
 
     def _digest_to_be(self) -> str:
         untouched = self.content is None and self.data is None and os.path.isfile(self.path)
@@ -195,20 +199,30 @@ def look(path: str) -> "Optional[os.stat_result]":
         raise from_os(error, path) from error
 
 
+def read(path: str) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        AgentError: it cannot be read.
+    """
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            return stream.read()
+    except OSError as error:
+        raise from_os(error, path) from error
+
+
 def digest(path: str) -> str:
     """A file's sha256.
 
     Raises:
         AgentError: it cannot be read.
     """
-    found = hashlib.sha256()
     try:
-        with open(path, "rb") as stream:
-            for chunk in iter(lambda: stream.read(1 << 20), b""):
-                found.update(chunk)
+        with open(path, "rb", buffering=0) as stream:
+            return checksum.sha256(iter(lambda: stream.read(CHUNK), b""), os.fstat(stream.fileno()).st_size)
     except OSError as error:
         raise from_os(error, path) from error
-    return found.hexdigest()
 
 
 def require_parent(path: str, host: "Host") -> None:

@@ -1,18 +1,16 @@
 """What this host is, mostly read from files: docs/exchange.md draws the document."""
 
-import hashlib
 import os
-import re
 import sys
 
-from fleet.agent import process, storage
+from fleet.agent import checksum, process, storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
-    from typing import Any, Dict, List, Optional, Set
+    from typing import Any, Dict, List, Optional, Set, Tuple
 
 PATHS = "/var/lib", "/opt"
+PYTHONS = "python3", "platform-python"  # and the first with a minor version
 COMPAT = "X-Skiff=compat"
 MANAGED = "X-Skiff=engine"  # a line of the drop-in that stays where Skiff set up Docker's own engine
 DROP_IN = "/etc/systemd/system/docker.service.d/skiff.conf"
@@ -26,7 +24,7 @@ UNIT_FOLDERS = "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/s
 def gather() -> "Dict[str, Any]":
     """All facts."""
     uname = os.uname()
-    flags = _cpu_flags()
+    flags, mounted = _cpu_flags(), storage.mounts()
     return {
         "hostname": uname.nodename,
         "machine": _machine(),
@@ -37,7 +35,7 @@ def gather() -> "Dict[str, Any]":
         "python": {"path": sys.executable or "", "version": list(sys.version_info[:3])},
         "pythons": _pythons(),
         "package_manager": next((name for name in ("dnf", "yum") if process.which(name)), None),
-        "cgroup": _cgroup(),
+        "cgroup": _cgroup(mounted),
         "overlay": _has_module("overlay", uname.release, "overlay" in read("/proc/filesystems").split()),
         "br_netfilter": _has_module("br_netfilter", uname.release, os.path.isdir("/proc/sys/net/bridge")),
         "sysctls": _sysctls(),
@@ -48,7 +46,7 @@ def gather() -> "Dict[str, Any]":
         "nested": _nested(flags),
         "selinux": _selinux(),
         "firewalld": _firewalld(),
-        "storage": [storage.describe(path) for path in PATHS],
+        "storage": [storage.describe(path, mounted) for path in PATHS],
         "memory": _memory(),
         "cpus": os.cpu_count() or 1,
         "docker": _docker(),
@@ -64,10 +62,19 @@ def read(path: str) -> str:
         return ""
 
 
+def listed(folder: str, suffix: str) -> "List[str]":
+    """The paths of a directory's files whose names end so, hidden ones left out; none where there is no such directory."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for name in names if name.endswith(suffix) and name[0] != "."]
+
+
 def _machine() -> str:
     """What tells this host from others, drawn from its machine id, which itself is to stay here (machine-id(5))."""
     found = read("/etc/machine-id").strip()
-    return hashlib.sha256(b"skiff " + found.encode("utf-8", "replace")).hexdigest()[:32] if found else ""
+    return checksum.of(b"skiff " + found.encode("utf-8", "replace"))[:32] if found else ""
 
 
 def _os_release() -> "Dict[str, Any]":
@@ -85,53 +92,42 @@ def _os_release() -> "Dict[str, Any]":
 
 
 def _pythons() -> "List[Dict[str, Any]]":
-    """Every Python 3 on the way, once: those of other files than this one are asked for their version, all at once."""
+    """Every Python 3 on the way, once: those of other files than this one are asked for their version."""
     own = os.path.realpath(sys.executable)
-    found, asked = {own: [str(part) for part in sys.version_info[:3]]}, {}
-    paths = {own: sys.executable}
-    for folder in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/libexec"]:
-        for name in sorted(filter(_is_python, os.listdir(folder))) if os.path.isdir(folder) else ():
+    found, paths = {own: [str(part) for part in sys.version_info[:3]]}, {own: sys.executable}
+    for folder in _program_folders():
+        # The beginning is looked at first: a directory has thousands of names.
+        for name in sorted(name for name in os.listdir(folder) if name.startswith(PYTHONS) and _is_python(name)):
             path = os.path.join(folder, name)
             real = os.path.realpath(path)
             if real not in paths and os.access(path, os.X_OK):
                 paths[real] = path
-                asked[real] = _ask_version(path)
-    for real, child in asked.items():
-        said = _answer(child).split() if child is not None else []
-        if len(said) == 3:
-            found[real] = said
-    return [{"path": paths[real], "version": [int(part) for part in found[real]]} for real in paths if real in found]
+                found[real] = _version(path)
+    return [{"path": paths[real], "version": [int(part) for part in found[real]]} for real in paths if len(found[real]) == 3]
+
+
+def _program_folders() -> "List[str]":
+    """Where programs lie, each directory once, by whichever name comes first."""
+    found: "Dict[Tuple[int, int], str]" = {}
+    for folder in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/libexec"]:
+        if os.path.isdir(folder):
+            there = os.stat(folder)
+            found.setdefault((there.st_dev, there.st_ino), folder)
+    return list(found.values())
 
 
 def _is_python(name: str) -> bool:
     stem, dot, minor = name.partition(".")
-    return stem in ("python3", "platform-python") and (minor.isdigit() if dot else True)
+    return stem in PYTHONS and (minor.isdigit() if dot else True)
 
 
-def _ask_version(path: str) -> "Optional[subprocess.Popen[bytes]]":
-    import subprocess  # slow to import, and few hosts have another Python
-
-    script = "import sys;print(*sys.version_info[:3])"
-    try:
-        return subprocess.Popen(
-            [path, "-IBS", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-    except OSError:
-        return None
+def _version(path: str) -> "List[str]":
+    """What a Python says of itself; nothing where it does not start, is a wrapper that waits, or lies on a dead file system."""
+    return process.run([path, "-IBS", "-c", "import sys;print(*sys.version_info[:3])"], 30).stdout.split()
 
 
-def _answer(child: "subprocess.Popen[bytes]") -> str:
-    import subprocess
-
-    try:
-        return child.communicate(timeout=30)[0].decode("ascii", "replace")
-    except subprocess.TimeoutExpired:  # a wrapper that waits for something, or a dead network file system
-        child.kill()
-        return ""
-
-
-def _cgroup() -> str:
-    types = {mount.point: mount.type for mount in storage.mounts()}
+def _cgroup(mounted: "List[storage.Mount]") -> str:
+    types = {mount.point: mount.type for mount in mounted}
     if types.get("/sys/fs/cgroup") == "cgroup2":
         return "v2"
     return "hybrid" if types.get("/sys/fs/cgroup/unified") == "cgroup2" else "v1"
@@ -214,6 +210,14 @@ def _docker() -> "Dict[str, Any]":
     sock = "absent"
     if os.path.lexists("/run/docker.sock"):
         sock = "skiff" if compat else "foreign"
-    root = re.search(r'"data-root"\s*:\s*"([^"\\]+)"', read(DAEMON_JSON))
     managed = MANAGED in read(DROP_IN)
-    return {"unit": unit, "socket": sock, "compat": compat, "managed": managed, "root": root.group(1) if root else None}
+    return {"unit": unit, "socket": sock, "compat": compat, "managed": managed, "root": _data_root(read(DAEMON_JSON))}
+
+
+def _data_root(text: str) -> "Optional[str]":
+    """The data root that a daemon.json names, even if it is no JSON as a whole; None where its text is no plain path."""
+    before, _, after = text.partition('"data-root"')[2].partition(":")
+    value = after.lstrip()
+    path, quote, _ = value[1:].partition('"')
+    plain = not before.strip() and value[:1] == '"' and quote and path and "\\" not in path
+    return path if plain else None

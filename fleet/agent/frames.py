@@ -1,11 +1,10 @@
 """Frames over two descriptors: four bytes of length and a payload behind one byte of kind. Knows no message's meaning."""
 
-import json
 import os
 import select
-import struct
 import sys
 
+from fleet.agent import notation
 from fleet.agent.errors import AgentError, ControlGone
 
 TYPE_CHECKING = False
@@ -16,7 +15,7 @@ JSON = b"J"
 BYTES = b"B"
 END = b"E"
 LIMIT = 16 << 20
-HEAD = struct.Struct(">cI")
+HEAD = 5  # bytes: the kind, and the length
 VERBATIM = {"values", "variables", "secrets"}  # contents to come, not paths or arguments
 
 
@@ -47,8 +46,8 @@ class Channel:
 
     def send(self, message: "Dict[str, Any]", flush: bool = True) -> None:
         """Queue a message; with `flush`, write all that is queued. A dead control side is noted, not raised."""
-        payload = _encode(json.dumps(self.redact(message), ensure_ascii=False))
-        self._held += HEAD.pack(JSON, len(payload)) + payload
+        payload = _encode(notation.dumps(self.redact(message)))
+        self._held += JSON + len(payload).to_bytes(HEAD - 1, "big") + payload
         if flush or len(self._held) > LIMIT:
             self.flush()
 
@@ -84,15 +83,15 @@ class Channel:
             self._received += chunk
 
     def _take(self) -> "Optional[Tuple[bytes, bytes]]":
-        if len(self._received) < HEAD.size:
+        if len(self._received) < HEAD:
             return None
-        kind, length = HEAD.unpack_from(self._received)
+        kind, length = bytes(self._received[:1]), int.from_bytes(self._received[1:HEAD], "big")
         if kind not in (JSON, BYTES, END) or length > LIMIT:
             raise AgentError("the control side sent bytes that are no frame", repr(bytes(self._received[:5])))
-        end = HEAD.size + length
+        end = HEAD + length
         if len(self._received) < end:
             return None
-        payload = bytes(self._received[HEAD.size : end])
+        payload = bytes(self._received[HEAD:end])
         del self._received[:end]
         return kind, payload
 
@@ -111,7 +110,7 @@ def decode(payload: bytes) -> "Dict[str, Any]":
         AgentError: it is not an object with a type.
     """
     try:
-        message = json.loads(payload.decode("utf-8"))
+        message = notation.loads(payload.decode("utf-8"))
     except ValueError as error:
         raise AgentError("the control side sent a message that is not JSON", str(error)) from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):

@@ -4,12 +4,11 @@ A line is an entry, or says that a place is as it was before Skiff first touched
 disk, counts for nothing: its change was not made.
 """
 
-import hashlib
 import json
 import os
 import time
 
-from fleet.agent import atomic
+from fleet.agent import atomic, checksum
 from fleet.agent.errors import from_os
 from fleet.agent.journal import listeners
 from fleet.agent.state import State
@@ -91,7 +90,7 @@ class Ledger:
         """What tells a content again without telling what it is: a short secret would soon be found by its digest."""
         if self._key is None:
             self._key = self._read_key()
-        return hashlib.sha256(self._key + digest.encode("ascii")).hexdigest()[:32]
+        return checksum.of(self._key + digest.encode("ascii"))[:32]
 
     def lines(self) -> "List[Entry]":
         """Every whole line."""

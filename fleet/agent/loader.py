@@ -1,14 +1,15 @@
 """Imports the agent's modules from the one text that they came in, or from their code: a dictionary by module name."""
 
-import hashlib
 import marshal
 import sys
-from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
     from typing import Any, Callable, Dict, Optional, Union
+else:
+    ModuleSpec = type(sys.__spec__)  # of importlib.machinery, which is slow to import
 
 SELF = ""  # this text's own name
 SOURCES: "Dict[str, Union[str, bytes]]" = {}  # texts, or code as marshal writes it; the names of packages end in a dot
@@ -54,10 +55,12 @@ def origin(name: str) -> str:
 
 
 def pack() -> bytes:
-    """Every module behind the sha256 of it all, as the stub finds it: code where this run had a use for it, else text."""
+    """Every module behind a checksum of it all, as the stub finds it: code where this run had a use for it, else text."""
+    import zlib
+
     code(SELF)
     data = marshal.dumps({name: marshal.dumps(COMPILED[name]) if name in COMPILED else SOURCES[name] for name in SOURCES})
-    return hashlib.sha256(data).digest() + data
+    return zlib.crc32(data).to_bytes(4, "big") + data
 
 
 def start(sent: "Optional[bytes]", digest: str, code_name: str, coded: bool, home: str, lock: str) -> int:

@@ -2,10 +2,10 @@
 
 import errno
 import fcntl
-import json
 import os
 import time
 
+from fleet.agent import notation
 from fleet.agent.errors import AgentError, from_os
 
 TYPE_CHECKING = False
@@ -51,7 +51,7 @@ class Lock:
         self._held = True
         try:
             os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, json.dumps(holder).encode("utf-8"), 0)
+            os.pwrite(self._descriptor, notation.kept(holder), 0)
         except OSError as error:
             raise from_os(error, self._path) from error
 
@@ -73,7 +73,7 @@ class Lock:
 
     def _holder(self) -> "Dict[str, Any]":
         try:
-            holder = json.loads(os.pread(self._descriptor, 4096, 0).decode("utf-8"))
+            holder = notation.loads(os.pread(self._descriptor, 4096, 0).decode("utf-8"))
         except ValueError:
             holder = None
         return holder if isinstance(holder, dict) else {"who": "unknown", "run": "unknown", "pid": 0, "since": ""}

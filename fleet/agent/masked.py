@@ -1,6 +1,6 @@
 """JSON values as a diff may show them: without what is declared secret, what is named like a secret, and logins in addresses."""
 
-import re
+from fleet.agent import pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def masked(value: "Any", before: "Any", secrets: "List[List[Any]]", hidden: bool
         found: "Dict[str, Any]" = {}
         for key, item in value.items():
             old = before.get(key, MISSING) if isinstance(before, dict) else MISSING
-            found[key] = masked(item, old, _below(secrets, key), hidden or bool(re.search(NAMED, key)))
+            found[key] = masked(item, old, _below(secrets, key), hidden or bool(pattern.search(NAMED, key)))
         return found
     if isinstance(value, list):
         olds = before if isinstance(before, list) else []
@@ -32,7 +32,7 @@ def masked(value: "Any", before: "Any", secrets: "List[List[Any]]", hidden: bool
     word = HIDDEN if before is MISSING or before == value else CHANGED
     if hidden and value is not None and not isinstance(value, bool):
         return word
-    return re.sub(LOGIN, word, value) if isinstance(value, str) else value
+    return pattern.sub(LOGIN, word, value) if isinstance(value, str) else value
 
 
 def _below(secrets: "List[List[Any]]", key: "Any") -> "List[List[Any]]":

@@ -1,6 +1,5 @@
 """A program's output in a file that stays small: of an endless one its beginning and its end are kept."""
 
-import contextlib
 import fcntl
 import os
 
@@ -29,18 +28,21 @@ class Bounded:
     def cut(self) -> None:
         """Shorten what has grown too large."""
         for stream in self._streams:
-            with contextlib.suppress(OSError):
-                _cut(stream.fileno())
+            _cut(stream.fileno())
 
 
 def _cut(descriptor: int) -> None:
-    size = os.fstat(descriptor).st_size
-    if size <= LARGEST:
-        return
-    head = os.pread(descriptor, HEAD, 0)
-    tail = os.pread(descriptor, TAIL, size - TAIL)
-    os.ftruncate(descriptor, 0)
-    _append(descriptor, [head, "\n... {} bytes were left out\n".format(size - len(head) - len(tail)).encode("ascii"), tail])
+    try:
+        size = os.fstat(descriptor).st_size
+        if size <= LARGEST:
+            return
+        head = os.pread(descriptor, HEAD, 0)
+        tail = os.pread(descriptor, TAIL, size - TAIL)
+        os.ftruncate(descriptor, 0)
+        left = size - len(head) - len(tail)
+        _append(descriptor, [head, "\n... {} bytes were left out\n".format(left).encode("ascii"), tail])
+    except OSError:
+        return  # a full disk: it is as it is
 
 
 def _append(descriptor: int, parts: "List[bytes]") -> None:

@@ -1,6 +1,6 @@
 """Checks every resource in order before anything is touched, each knowing what the earlier ones will bring."""
 
-import importlib
+import sys
 
 from fleet.agent import diff
 from fleet.agent.change import Change
@@ -96,7 +96,9 @@ def kind(resource: "Dict[str, Any]") -> "Any":
     """
     if resource["kind"] not in KINDS:
         raise AgentError("this agent knows no resource of kind {}".format(resource["kind"]))
-    return importlib.import_module("fleet.agent.kinds." + resource["kind"])
+    name = "fleet.agent.kinds." + resource["kind"]
+    __import__(name)
+    return sys.modules[name]
 
 
 def internal(error: Exception) -> AgentError:

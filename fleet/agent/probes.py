@@ -3,7 +3,7 @@
 import os
 import time
 
-from fleet.agent import process, scratch
+from fleet.agent import process, scratch, systemd
 from fleet.agent.contents import Contents
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ def _one(probe: "Dict[str, Any]", contents: Contents, prefix: str, host: "Host")
 
         done = looks.run(probe["look"], probe.get("given") or {}, host, probe["timeout"])
     else:
-        done = process.run(argv, probe["timeout"])
+        done = systemd.answer(argv) or process.run(argv, probe["timeout"])
         if done.status != 0 and probe.get("patience"):
             done = _again(argv, probe, done)
     return done, time.monotonic() - begun

@@ -5,9 +5,8 @@ is too, it takes no for an answer.
 """
 
 import os
-import re
 
-from fleet.agent import child, process
+from fleet.agent import child, pattern, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,5 +61,5 @@ class Question:
     def _look(self) -> bool:
         with open(self._log, "rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - END))
-            self.waits = bool(re.search(ASKED, stream.read()))
+            self.waits = bool(pattern.search(ASKED, stream.read()))
         return self.waits

@@ -2,7 +2,8 @@
 
 import base64
 import json
-import re
+
+from fleet.agent import pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _forms(text: str) -> "Iterator[str]":
     from urllib.parse import quote, quote_plus
 
     # Whatever a program escapes (for a shell, XML, INI), it leaves the plain characters as they are.
-    plain = max(re.findall("[A-Za-z0-9_-]+", text), key=len, default="")
+    plain = max(pattern.findall("[A-Za-z0-9_-]+", text), key=len, default="")
     telling = [plain] if len(plain) >= max(PLAIN, len(text) / 2) else []
     for part in {text, text.strip(), *(line.strip() for line in text.splitlines()), *telling}:
         if len(part) < SHORTEST:

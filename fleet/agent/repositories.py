@@ -1,28 +1,32 @@
 """The .repo files as they will be: a directory of them for a dry run, so that a plan knows packages of a repository to come."""
 
-import contextlib
 import os
 
 from fleet.agent import scratch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterator, List
+    from typing import Any, Callable, ContextManager, Dict, Iterator, List
 
 FOLDER = "/etc/yum.repos.d"
 SUFFIX = ".repo"
 
 
-@contextlib.contextmanager
-def foreseen(coming: "Dict[str, Any]", read: "Callable[[Dict[str, Any]], bytes]") -> "Iterator[List[str]]":
+def foreseen(coming: "Dict[str, Any]", read: "Callable[[Dict[str, Any]], bytes]") -> "ContextManager[List[str]]":
     """Options by which the package manager reads the repositories as they will be; none where nothing changes.
 
     `coming` has their texts by name, or contents that `read` has the bytes of; None for one that goes.
     """
+    import contextlib  # slow to import
+
+    return contextlib.contextmanager(_foreseen)(coming, read)
+
+
+def _foreseen(coming: "Dict[str, Any]", read: "Callable[[Dict[str, Any]], bytes]") -> "Iterator[List[str]]":
     if not coming:
         yield []
         return
-    import shutil  # slow to import
+    import shutil
 
     with scratch.folder() as folder:
         names = [name for name in os.listdir(FOLDER) if name.endswith(SUFFIX)] if os.path.isdir(FOLDER) else []

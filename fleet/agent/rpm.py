@@ -1,20 +1,16 @@
 """Which packages are installed: one question to the package database for all that a run declares."""
 
-import re
-
-from fleet.agent import process
+from fleet.agent import pattern, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Collection, Dict, List, Optional, Sequence, Set, Tuple
 
 NEEDED = r"(?m)^\s*(\S.*?) is needed by (?:\(installed\) )?(\S+)\s*$"
-DAMAGED = "(?i)rpmdb open failed|cannot open Packages"
+DAMAGED = "rpmdb open failed", "cannot open packages"  # in small letters, as the next one
 REBUILD = "try `rpm --rebuilddb` on the host"
 PATIENCE = 120.0  # seconds: a damaged Berkeley database (EL7) is waited for without end
-
-
-UNREADABLE = "(?i)cannot open|permission denied"
+UNREADABLE = "cannot open", "permission denied"
 
 
 def query(argv: "Sequence[str]", looking: bool) -> process.Finished:
@@ -27,9 +23,13 @@ def _ask(argv: "Sequence[str]", looking: bool) -> process.Finished:
         done = process.run(["rpm", *argv], PATIENCE, plainly=True)
         # The lock of a transaction, which is for root, is asked for once all else was told.
         told = "\n".join(line for line in done.stderr.splitlines() if "transaction lock" not in line)
-        if done.status != process.MISSING and not re.search(UNREADABLE, told):
+        if done.status != process.MISSING and not _told(UNREADABLE, told):
             return done
     return process.run(["rpm", *argv], PATIENCE)
+
+
+def _told(phrases: "Sequence[str]", text: str) -> bool:
+    return any(phrase in text.lower() for phrase in phrases)
 
 
 class Installed:
@@ -60,7 +60,7 @@ class Installed:
         done = query(["--whatprovides", "--qf", "%{NAME}\t%{VERSION}-%{RELEASE}\n", *self.names], self._looking)
         if done.status == process.MISSING:
             raise done.failure("the package database cannot be read", "this host has no rpm: it is not of the CentOS family")
-        if re.search(DAMAGED, done.stderr):  # of which rpm goes on to say that it has nothing of all that was asked for
+        if _told(DAMAGED, done.stderr):  # of which rpm goes on to say that it has nothing of all that was asked for
             raise done.failure("the package database cannot be read", REBUILD)
         missing = set()
         said = done.stdout.splitlines() + done.stderr.splitlines()
@@ -94,7 +94,7 @@ def removable(names: "Sequence[str]", going: "Collection[str]", looking: bool) -
     while left:
         done = _ask(["-e", "--test", *left], looking)
         found = {}
-        for capability, other in re.findall(NEEDED, done.stdout + done.stderr):
+        for capability, other in pattern.findall(NEEDED, done.stdout + done.stderr):
             if other.rsplit("-", 2)[0] not in going:
                 found.update({name: other for name in _providers(capability, looking) if name in left})
         if not found:

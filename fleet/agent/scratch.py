@@ -1,21 +1,25 @@
 """Private directories for the length of a step, in memory where the host has /run; those of killed agents are swept."""
 
-import contextlib
 import os
 
 from fleet.agent import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator
+    from typing import ContextManager, Iterator
 
 PREFIX = "skiff-agent."
 
 
-@contextlib.contextmanager
-def folder() -> "Iterator[str]":
+def folder() -> "ContextManager[str]":
     """A new directory, root's alone, removed at the end."""
-    import shutil  # both slow to import
+    import contextlib  # slow to import, as are the two below
+
+    return contextlib.contextmanager(_folder)()
+
+
+def _folder() -> "Iterator[str]":
+    import shutil
     import tempfile
 
     path = tempfile.mkdtemp(prefix="{}{}.".format(PREFIX, os.getpid()), dir=process.SCRATCH)

@@ -15,16 +15,15 @@
 All of it is guarded by the lock on /run/skiff-agent.lock, but <sha256>, which is only ever renamed into place.
 """
 
-import json
 import os
 import stat
 
-from fleet.agent import atomic
+from fleet.agent import atomic, notation
 from fleet.agent.errors import AgentError, from_os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List
+    from typing import Any, Dict, List
 
 
 class State:
@@ -68,14 +67,15 @@ class State:
         self.prepare()
         atomic.write(self.path(name), [data], 0o600)
 
-    def write_json(self, name: str, value: "Any") -> None:
-        """Write one JSON file of the directory, in one step."""
-        self.write(name, json.dumps(value, indent=1, sort_keys=True).encode("utf-8"))
+    def write_json(self, name: str, value: "Dict[str, Any]") -> None:
+        """Write one JSON file of the directory, in one step; a line for each key."""
+        lines = [notation.kept(key) + b": " + notation.kept(value[key]) for key in sorted(value)]
+        self.write(name, b"{" + b",\n ".join(lines) + b"}\n")
 
     def read_json(self, name: str) -> "Any":
         """One JSON file's value, or None where it is missing or no JSON."""
         try:
             with open(self.path(name), "rb") as stream:
-                return json.loads(stream.read().decode("utf-8"))
+                return notation.loads(stream.read().decode("utf-8"))
         except (OSError, ValueError):
             return None

@@ -2,8 +2,7 @@
 
 import fcntl
 import os
-import re
-import struct
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,28 +34,32 @@ def parse(text: bytes) -> "List[Mount]":
     for line in text.split(b"\n"):
         left, dash, right = line.partition(b" - ")
         if dash:
-            point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal.group(1), 8)]), left.split(b" ")[4])
-            found.append(Mount(os.fsdecode(point), right.split(b" ")[0].decode("ascii", "replace")))
+            found.append(Mount(os.fsdecode(_plain(left.split(b" ")[4])), right.split(b" ")[0].decode("ascii", "replace")))
     return found
 
 
-def holding(path: str) -> Mount:
+def _plain(point: bytes) -> bytes:
+    head, *rest = point.split(b"\\")  # and three octal digits behind each
+    return b"".join([head, *(bytes([int(part[:3], 8)]) + part[3:] for part in rest)])
+
+
+def holding(path: str, mounted: "List[Mount]") -> Mount:
     """The mount that holds `path`."""
     real = os.path.realpath(path)
     best = Mount("/", "unknown")
-    for mount in mounts():
+    for mount in mounted:
         below = real == mount.point or real.startswith(mount.point.rstrip("/") + "/")
         if below and len(mount.point) >= len(best.point):
             best = mount
     return best
 
 
-def describe(path: str) -> "Dict[str, Any]":
+def describe(path: str, mounted: "List[Mount]") -> "Dict[str, Any]":
     """The fact document's entry for `path`; where it is missing, for the nearest directory above it."""
     there = path
     while not os.path.isdir(there):
         there = os.path.dirname(there)
-    mount, room = holding(there), os.statvfs(there)
+    mount, room = holding(there, mounted), os.statvfs(there)
     ftype = _xfs_ftype(there) if mount.type == "xfs" else None
     return {
         "path": path,
@@ -75,5 +78,5 @@ def _xfs_ftype(path: str) -> "Optional[bool]":
         return None
     finally:
         os.close(descriptor)
-    flags = struct.unpack_from("=I", geometry, FLAGS)[0]
+    flags = int.from_bytes(geometry[FLAGS : FLAGS + 4], sys.byteorder)
     return bool(flags & XFS_FSOP_GEOM_FLAGS_FTYPE)

@@ -1,11 +1,9 @@
 """A tar.gz unpacked as the whole of a directory, every file of which is checked."""
 
-import hashlib
-import json
 import os
 import stat
 
-from fleet.agent import atomic, diff, process, tree
+from fleet.agent import atomic, checksum, diff, process, tree
 from fleet.agent.change import Change
 from fleet.agent.document import look, require_parent
 from fleet.agent.errors import AgentError, Left, from_os
@@ -106,7 +104,9 @@ def _remove(path: str) -> None:
 
 def digest_of(described: "Dict[str, str]") -> str:
     """What tells a directory's files again."""
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode("ascii")).hexdigest()
+    import json  # in a run with changes alone
+
+    return checksum.of(json.dumps(described, sort_keys=True).encode("ascii"))
 
 
 def _insist_on_whole(path: str, known: "Dict[str, Any]") -> None:
@@ -132,7 +132,7 @@ def _wanted(want: "Dict[str, Any]") -> "Dict[str, Any]":
 
 
 def _manifest(path: str) -> str:
-    return os.path.join("archives", hashlib.sha256(os.fsencode(path)).hexdigest()[:32] + ".json")
+    return os.path.join("archives", checksum.of(os.fsencode(path))[:32] + ".json")
 
 
 def _told(want: "Dict[str, Any]") -> str:

@@ -1,14 +1,12 @@
 """A JSON object on the host into which values are merged at the top level; what Skiff does not name is kept."""
 
-import json
 import os
-import re
 
+from fleet.agent import notation, pattern
 from fleet.agent.change import Change
 from fleet.agent.document import Document
 from fleet.agent.errors import AgentError
 from fleet.agent.forecast import FILE, Forecast
-from fleet.agent.masked import MISSING, masked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +47,7 @@ def _read(path: str, host: "Host") -> "Tuple[bytes, Dict[str, Any]]":
     if not text.strip():
         return text, {}
     try:
-        found = json.loads(text.decode("utf-8"), object_pairs_hook=_unique)
+        found = notation.loads(text.decode("utf-8"), _unique)
     except (RecursionError, ValueError) as error:
         raise AgentError(
             "{} is not JSON; it was kept".format(path), str(error), "correct it or move it away, then run again"
@@ -75,16 +73,29 @@ def _merged(want: "Dict[str, Any]", old: "Dict[str, Any]") -> "Dict[str, Any]":
 
 def _document(want: "Dict[str, Any]", text: bytes, old: "Dict[str, Any]", new: "Dict[str, Any]") -> Document:
     """The file's text as it should be: untouched where the object is, else in the indentation that it had."""
-    found = re.search(rb"^([ \t]+)\"", text, re.MULTILINE)
-    indent = len(found.group(1).replace(b"\t", b"    ")) if found else 2
-    data = text if new == old and text.strip() else _dumped(new, indent)
-    shown = masked(old, old, want["secrets"]), masked(new, old if text.strip() else MISSING, want["secrets"])
+    data = text if new == old and text.strip() else _dumped(new, text)
     fields = ("mode", "owner", "group", "backup", "secret", "validate")
     document = Document(want["path"], data=data, **{name: want[name] for name in fields})
-    if shown != (old, new):
-        document.shown = _dumped(shown[0], indent) if text.strip() else None, _dumped(shown[1], indent)
+    document.shown = lambda: _shown(want, text, old, new)
     return document
 
 
-def _dumped(value: "Dict[str, Any]", indent: int) -> bytes:
+def _shown(
+    want: "Dict[str, Any]", text: bytes, old: "Dict[str, Any]", new: "Dict[str, Any]"
+) -> "Optional[Tuple[Optional[bytes], bytes]]":
+    """Both texts without secrets, or None where there are none."""
+    from fleet.agent.masked import MISSING, masked  # a run without changes shows nothing
+
+    shown = masked(old, old, want["secrets"]), masked(new, old if text.strip() else MISSING, want["secrets"])
+    if shown == (old, new):
+        return None
+    return _dumped(shown[0], text) if text.strip() else None, _dumped(shown[1], text)
+
+
+def _dumped(value: "Dict[str, Any]", like: bytes) -> bytes:
+    """The object as text, in the indentation of another text."""
+    import json  # slow to import, and nothing that a run without changes needs
+
+    found = pattern.search(rb"(?m)^([ \t]+)\"", like)
+    indent = len(found.group(1).replace(b"\t", b"    ")) if found else 2
     return json.dumps(value, indent=indent, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"

@@ -1,7 +1,6 @@
 """A kernel module: loaded now, or built in, and named in /etc/modules-load.d for the next boot."""
 
 import os
-import re
 
 from fleet.agent import diff, process
 from fleet.agent.change import Change
@@ -85,7 +84,7 @@ def is_loaded(name: str) -> bool:
     plain = name.replace("-", "_")
     if os.path.isdir(os.path.join(LOADED, plain)) or os.path.exists(SIGNS.get(plain, "")):
         return True
-    if re.search(r"\b{}$".format(re.escape(plain)), read("/proc/filesystems"), re.MULTILINE):
+    if plain in read("/proc/filesystems").split():
         return True
     built_in = read("/lib/modules/{}/modules.builtin".format(os.uname().release)).replace("-", "_")
     return "/{}.ko".format(plain) in built_in

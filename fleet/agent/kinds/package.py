@@ -1,6 +1,5 @@
 """Packages of the host's package manager, installed or removed in one transaction."""
 
-import contextlib
 import os
 
 from fleet.agent import diff, dnf, repositories, rpm, scratch, systemd
@@ -85,7 +84,9 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
     log, tool, names = _log(host), dnf.command(host.facts), _differing(want, host)
     transaction = "{} in {}".format(names[0], host.backups.run)
     host.ledger.enter("package", transaction, {"verb": _verb(want), "had": sorted(rpm.everything(False))})
-    with _sources(want, names, host) as (words, options):
+    import contextlib  # slow to import
+
+    with contextlib.contextmanager(_sources)(want, names, host) as (words, options):
         touched = dnf.transact(tool, _verb(want), words, log, options, _question(want, words, host))
         _tell(change, want, names, _packages(touched, names, words), host)
         host.ledger.enter("package", transaction, None, ours=change.steps)
@@ -100,7 +101,6 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
         raise AgentError("{} did not {} {}".format(tool, _verb(want), ", ".join(left)), dnf.tail(log))
 
 
-@contextlib.contextmanager
 def _sources(want: "Dict[str, Any]", names: "List[str]", host: "Host") -> "Iterator[Tuple[List[str], List[str]]]":
     """What the package manager is told to take, a word a package, and its options: RPMs sent here, and then nothing else."""
     if not want["files"]:

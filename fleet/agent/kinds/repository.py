@@ -2,7 +2,7 @@
 
 import os
 
-from fleet.agent import atomic, dnf, process, repositories, rpm
+from fleet.agent import atomic, process, repositories, rpm
 from fleet.agent.change import Change
 from fleet.agent.document import Document, look
 from fleet.agent.errors import from_os
@@ -42,6 +42,8 @@ def apply(want: "Dict[str, Any]", change: Change, host: "Host") -> None:
             _import_key(key, _proxy(want["options"]), host)
     if want["enabled"] and want["name"] not in host.reached:
         with repositories.foreseen({want["name"]: _text(want)}, host.contents.read) as options:
+            from fleet.agent import dnf  # where something changes alone
+
             dnf.make_cache(dnf.command(host.facts), want["name"], options)
     _document(want).write(change, host)
 

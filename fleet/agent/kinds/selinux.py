@@ -1,14 +1,12 @@
 """SELinux's mode: now, in its file, and, to have none at all, in the kernel arguments of every boot entry."""
 
-import glob
 import os
-import re
 
-from fleet.agent import diff, process
+from fleet.agent import diff, pattern, process
 from fleet.agent.change import Change
 from fleet.agent.document import Document
 from fleet.agent.errors import AgentError
-from fleet.agent.facts import read
+from fleet.agent.facts import listed, read
 from fleet.agent.forecast import Forecast
 
 TYPE_CHECKING = False
@@ -25,7 +23,7 @@ CMDLINE = "/proc/cmdline"
 GRUBBY_CURE = "install grubby (dnf install grubby), or see to selinux=0 in every boot entry by the boot loader's own means"
 PATIENCE = 120.0
 NOW, IN_FILE, IN_ARGUMENTS = "now", "in its file", "in the kernel's arguments"
-LINE = re.compile(r"^([ \t]*SELINUX[ \t]*=)[ \t]*(\S*)[ \t]*$", re.MULTILINE)
+BLANK = " \t"
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -105,9 +103,9 @@ def _steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
         raise AgentError(
             "there is no {}".format(FILE), "SELinux is {} now".format(now), "install selinux-policy-targeted, or keep SELinux"
         )
-    written = LINE.findall(text)
-    if not written or any(value.lower() != mode for _, value in written):
-        steps.append((IN_FILE, ", ".join(value for _, value in written) or "absent", mode))
+    written = [value for _, value in _settings(text.split("\n"))]
+    if not written or any(value.lower() != mode for value in written):
+        steps.append((IN_FILE, ", ".join(written) or "absent", mode))
     return steps + _argument_steps(mode, host)
 
 
@@ -135,14 +133,14 @@ def _argument_steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
 def _entries() -> "Tuple[process.Finished, List[bool]]":
     """Whether each boot entry that starts a Linux has the argument; one without a line of arguments has none."""
     done = process.run(["grubby", "--info=ALL"], PATIENCE)
-    entries = [one for one in re.split(r"^index=", done.stdout, flags=re.MULTILINE)[1:] if re.search("^kernel=", one, re.MULTILINE)]
-    lines = [" ".join(re.findall(r"^args=\"(.*)\"$", one, re.MULTILINE)) for one in entries]
+    entries = [one for one in pattern.split("(?m)^index=", done.stdout)[1:] if pattern.search("(?m)^kernel=", one)]
+    lines = [" ".join(pattern.findall(r"(?m)^args=\"(.*)\"$", one)) for one in entries]
     return done, [ARGUMENT in line.split() for line in lines]
 
 
 def _boot_files() -> "List[str]":
     """Wherever a release keeps the arguments of its boot entries."""
-    return ["/boot/grub2/grubenv", "/boot/grub2/grub.cfg", *glob.glob("/boot/loader/entries/*.conf")]
+    return ["/boot/grub2/grubenv", "/boot/grub2/grub.cfg", *listed("/boot/loader/entries", ".conf")]
 
 
 def _major(host: "Host") -> int:
@@ -159,11 +157,24 @@ def _note_reboot(mode: str, host: "Host") -> None:
 
 
 def _document(mode: str) -> Document:
-    text = read(FILE)
-    new = LINE.sub(lambda found: found.group(1) + mode, text)
-    if not LINE.search(text):
-        new = text.rstrip("\n") + "\nSELINUX={}\n".format(mode)
+    lines = read(FILE).split("\n")
+    settings = _settings(lines)
+    for number, _ in settings:
+        lines[number] = lines[number].partition("=")[0] + "=" + mode
+    new = "\n".join(lines)
+    if not settings:
+        new = new.rstrip("\n") + "\nSELINUX={}\n".format(mode)
     return Document(FILE, data=new.encode("utf-8"))
+
+
+def _settings(lines: "List[str]") -> "List[Tuple[int, str]]":
+    """The lines that set the mode, each by its number, with what they set."""
+    found = []
+    for number, line in enumerate(lines):
+        name, equals, value = line.partition("=")
+        if equals and name.strip(BLANK) == "SELINUX" and value.strip(BLANK).split() in ([], [value.strip(BLANK)]):
+            found.append((number, value.strip(BLANK)))
+    return found
 
 
 def _must(argv: "List[str]", brief: str, cure: str = "") -> None:

@@ -1,13 +1,12 @@
 """Kernel parameters: a file under /etc/sysctl.d, and the live values."""
 
-import glob
 import os
 
 from fleet.agent import diff
 from fleet.agent.change import Change
 from fleet.agent.document import Document
 from fleet.agent.errors import AgentError, Left
-from fleet.agent.facts import read
+from fleet.agent.facts import listed, read
 from fleet.agent.forecast import Forecast
 
 TYPE_CHECKING = False
@@ -123,7 +122,7 @@ def _later(own: str) -> "List[Tuple[str, str, str]]":
     """The settings in files that are read after `own`, which names order, the first directory's file hiding the others'."""
     named: "Dict[str, str]" = {}
     for folder in reversed(FOLDERS):
-        for path in glob.glob(os.path.join(folder, "*.conf")):
+        for path in listed(folder, ".conf"):
             named[os.path.basename(path)] = path
     last = os.path.realpath(LAST)
     paths = [named[name] for name in sorted(named) if name > os.path.basename(own) and os.path.realpath(named[name]) != last]

@@ -33,7 +33,7 @@ def trap(event, arguments):
             os.kill(os.getpid(), 9)
 sys.addaudithook(trap)
 """
-STUB = "import sys,base64,zlib;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
+STUB = "import sys,binascii,zlib;exec(zlib.decompress(binascii.a2b_base64(sys.argv[1])))"
 
 
 def frame(kind: bytes, payload: bytes) -> bytes:
@@ -115,7 +115,8 @@ class Exchange:
 class Session:
     """A host as far as the agent sees one: its own directory and lock, and a PATH.
 
-    With `trap`, the agent is killed right before its nth write to the file system; `within` is put before its command line.
+    With `trap`, the agent is killed right before its nth write to the file system; `within` is put before its command line,
+    `options` are its interpreter's, and `before` runs first of all.
     """
 
     def __init__(self, root: Path, python: str = sys.executable, path: Optional[str] = None) -> None:
@@ -125,6 +126,8 @@ class Session:
         self.stderr = ""
         self.trap: Optional[int] = None
         self.within: Sequence[str] = ()
+        self.options: Sequence[str] = ("-I",)
+        self.before = ""
 
     def start(self, contents: Mapping[str, Content] = MappingProxyType({})) -> Exchange:
         """The agent, started as the bootstrap's shell starts it, its hello received."""
@@ -133,9 +136,9 @@ class Session:
         argv = [
             *self.within,
             self.python,
-            "-I",
+            *self.options,
             "-c",
-            code,
+            self.before + code,
             bootstrap.stub(),
             program.sha256,
             str(len(program.data)),

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Set
 
-from fleet.resources import Command, File, Package, Unit
+import pytest
+
+from fleet import bootstrap
+from fleet.resources import Archive, Command, Directory, File, JsonFile, Link, Package, Resource, Unit
+from tests.unit.agent import interpreters
 from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import FakeHost
+from tests.unit.agent.tarballs import tarball
 from tests.unit.agent.wanted import content, handler, wire
+
+# What an agent's start may import beside what the interpreter itself has. No `re`, `json`, `enum`, `collections`, `functools`,
+# `contextlib`, `hashlib`, `signal`, `struct`, `subprocess`, `typing`: each of them takes as long as a good part of the agent.
+LEAN = {
+    *("_collections_abc", "_stat", "genericpath", "os", "posixpath", "stat"),
+    *("_json", "_sha2", "_sha256", "_signal", "_socket", "binascii", "errno", "fcntl", "gc", "select", "time", "zlib"),
+}
+IMPORTED = re.compile(r"^import time: +[0-9]+ [|] +[0-9]+ [|] +(\S+)$", re.MULTILINE)
+OPENS = """
+import os, sys
+def note(event, arguments):
+    if event == "open" and isinstance(arguments[0], str):
+        os.write(2, ("open %s\\n" % arguments[0]).encode())
+sys.addaudithook(note)
+"""
 
 
 def many(root: Path, host: FakeHost) -> List[Dict[str, Any]]:
@@ -45,3 +67,62 @@ def test_nothing_is_written_but_the_record(session: Session, host: FakeHost, roo
     before = seen()
     session.apply(resources)
     assert seen() == before
+
+
+def imported(said: str) -> Set[str]:
+    return set(IMPORTED.findall(said))
+
+
+def everything(root: Path) -> List[Resource]:
+    return [
+        Directory(str(root / "d"), mode="0750"),
+        File(str(root / "d" / "f"), content("text\n"), mode="0600"),
+        JsonFile(str(root / "j.json"), {"log-level": "info", "data": {"a": [1, 2.5, None]}}),
+        Link(str(root / "l"), "d/f"),
+        Archive(str(root / "a"), tarball({"m.py": b"x = 1\n"})),
+        Package(("p",)),
+        Unit("u.service", enabled=True, active=True),
+    ]
+
+
+@pytest.mark.parametrize("name", interpreters.NAMES[1:])  # 3.6 does not tell what it imports
+def test_a_run_without_changes_imports_little(name: str, tmp_path: Path, root: Path, host: FakeHost) -> None:
+    python = interpreters.found().get(name)
+    if python is None:
+        pytest.skip(f"{name} is not on this machine")
+    host.update(installed=["p"])
+    host.unit("u.service", active="active", enabled="enabled")
+    session = Session(tmp_path, python=python, path=str(host.bin))  # another Python would be asked for its version
+    session.options = ("-ISB", "-X", "importtime")
+    bare = imported(subprocess.run([python, *session.options, "-c", ""], stderr=subprocess.PIPE, text=True).stderr)
+    assert "encodings" in bare
+    resources = [wire(each) for each in everything(root)]
+    session.apply(resources)
+    assert {"re", "json", "hashlib"} <= imported(session.stderr)  # so a run with changes is seen to import them
+    _, _, done = session.apply(resources)
+    assert done["changed"] == 0
+    own = {each for each in imported(session.stderr) if each.split(".")[0] == "fleet"}
+    assert imported(session.stderr) - bare - own <= LEAN
+    changing = {"backup", "dnf", "ledger", "masked", "original", "question", "redaction"}
+    assert not {each.rpartition(".")[2] for each in own} & (changing - {"backup", "dnf"})
+
+
+def opened(session: Session, resources: List[Dict[str, Any]]) -> List[str]:
+    """The files that a run without changes opens, the interpreter's own left out."""
+    session.apply(resources)
+    session.before = OPENS
+    _, _, done = session.apply(resources)
+    session.before = ""
+    assert done["changed"] == 0
+    return [line.partition(" ")[2] for line in session.stderr.splitlines() if line.startswith("open ")]
+
+
+def test_each_file_more_is_opened_once_and_the_agents_text_not_at_all(session: Session, root: Path) -> None:
+    files = [wire(File(str(root / str(number)), content("x"))) for number in range(8)]
+    few, many = opened(session, files[:2]), opened(session, files)
+    assert len([path for path in many if path.startswith(str(root))]) == 8
+    assert len(many) == len(few) + 6
+    own = [path for path in many if path.startswith(str(session.home))]
+    assert [path for path in own if bootstrap.program().sha256 in path and "cpython" in path]
+    assert str(session.home / bootstrap.program().sha256) not in own
+    assert len(own) <= 5, own  # the code, what is owed, the record and its directory
