@@ -91,6 +91,7 @@ class Conversation:
         self._channel.send(done)
         if desired["mode"] == "apply" and undo.get("what") != "deprovision":
             self._program.keep_code(self._state)  # nobody waits for it any more
+            self._run.remember()
 
     def _tell_copies(self) -> None:
         from fleet.agent import undoing
@@ -134,4 +135,4 @@ def begin(program: Program, home: str, lock: str) -> int:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
-    return Conversation(Channel(source, sink), State(home), Lock(lock), program).hold()
+    return Conversation(Channel(source, sink), State(home, program.digest), Lock(lock), program).hold()

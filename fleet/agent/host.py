@@ -6,6 +6,7 @@ from fleet.agent.contents import Contents
 from fleet.agent.errors import Left
 from fleet.agent.forecast import Forecast
 from fleet.agent.journal import Journal
+from fleet.agent.memory import Memory
 from fleet.agent.rpm import Installed
 from fleet.agent.state import State
 from fleet.agent.systemd import Units
@@ -51,14 +52,16 @@ class Host:
         self.planning = True
         self.forecast = Forecast()
         self.accounts = Accounts()
-        self.installed = Installed([name for one in resources if one["kind"] == "package" for name in one["names"]], looking)
+        self.memory = Memory(state)
+        names = [name for one in resources if one["kind"] == "package" for name in one["names"]]
+        self.installed = Installed(names, looking, self.memory)
         left = [name for one in resources if one["kind"] == "departure" for name in one["units"] + one["companions"]]
         self.units = Units([one["name"] for one in resources if "unit" in (one["kind"], one.get("place"))] + left)
 
     def refresh(self, kind: str) -> None:
         """Forget what a change of this kind of resource may have made untrue."""
         if kind in ("package", "command"):
-            self.installed = Installed(self.installed.names, self.looking)
+            self.installed = Installed(self.installed.names, self.looking, self.memory)
         if kind in ("package", "command", "user", "group"):
             self.accounts = Accounts()
         if kind not in ("user", "group", "directory", "json", "sysctl", "module"):

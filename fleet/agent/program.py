@@ -20,6 +20,11 @@ class Program:
         self._pack = pack
 
     @property
+    def digest(self) -> str:
+        """Which program it is."""
+        return self._digest
+
+    @property
     def cached(self) -> bool:
         """Whether the host had it."""
         return self._sent is None

@@ -1,14 +1,24 @@
 """Which packages are installed: one question to the package database for all that a run declares."""
 
+import os
+import time
+
 from fleet.agent import pattern, process
+from fleet.agent.memory import Memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Collection, Dict, List, Optional, Sequence, Set, Tuple
+    from typing import Any, Collection, Dict, List, Optional, Sequence, Set, Tuple
 
 NEEDED = r"(?m)^\s*(\S.*?) is needed by (?:\(installed\) )?(\S+)\s*$"
 DAMAGED = "rpmdb open failed", "cannot open packages"  # in small letters, as the next one
 REBUILD = "try `rpm --rebuilddb` on the host"
+QUESTION = "packages"
+PLACE = "%{_dbpath}"  # rpm says it first
+SETTINGS = "/usr/lib/rpm/macros", "/usr/lib/rpm/rpmrc", "/etc/rpmrc"
+SETTING_FOLDERS = "/etc/rpm", "/usr/lib/rpm/macros.d"
+READERS = "-shm", ".lock"
+REGION = "__db."
 PATIENCE = 120.0  # seconds: a damaged Berkeley database (EL7) is waited for without end
 UNREADABLE = "cannot open", "permission denied"
 
@@ -33,11 +43,12 @@ def _told(phrases: "Sequence[str]", text: str) -> bool:
 
 
 class Installed:
-    """What the database says of `names`, asked when first needed."""
+    """What the database says of `names`, asked when first needed, and kept in mind while the database is as it was."""
 
-    def __init__(self, names: "Sequence[str]", looking: bool) -> None:
+    def __init__(self, names: "Sequence[str]", looking: bool, memory: Memory) -> None:
         self.names = list(dict.fromkeys(names))
         self._looking = looking
+        self._memory = memory
         self._missing: "Optional[Set[str]]" = None
         self._packages: "Dict[str, List[str]]" = {}
 
@@ -55,28 +66,59 @@ class Installed:
         return any(version in (one, one.rpartition("-")[0]) for one in self.versions(name))
 
     def _ask(self) -> "Set[str]":
-        if self._missing is not None:
-            return self._missing
-        done = query(["--whatprovides", "--qf", "%{NAME}\t%{VERSION}-%{RELEASE}\n", *self.names], self._looking)
+        if self._missing is None:
+            known = self._memory.recall(QUESTION, self.names)
+            if known is None:
+                known = self._asked()
+            self._missing, self._packages = set(known["missing"]), known["packages"]
+        return self._missing
+
+    def _asked(self) -> "Dict[str, Any]":
+        """The missing ones of the names, and the versions of each package that is or provides one."""
+        begun = time.time()
+        done = query(["--whatprovides", "--qf", "%{NAME}\t%{VERSION}-%{RELEASE}\n", *self.names, "--eval", PLACE], self._looking)
         if done.status == process.MISSING:
             raise done.failure("the package database cannot be read", "this host has no rpm: it is not of the CentOS family")
         if _told(DAMAGED, done.stderr):  # of which rpm goes on to say that it has nothing of all that was asked for
             raise done.failure("the package database cannot be read", REBUILD)
-        missing = set()
-        said = done.stdout.splitlines() + done.stderr.splitlines()
-        for line in said:
+        place, missing, packages = "", set(), {}  # type: str, Set[str], Dict[str, List[str]]
+        for line in done.stdout.splitlines() + done.stderr.splitlines():
             words = line.split()
             package, tab, version = line.partition("\t")
             if line.startswith("no package provides "):
                 missing.add(words[-1])
             elif tab:
-                self._packages.setdefault(package, []).append(version)
+                packages.setdefault(package, []).append(version)
+            elif not place and line.startswith("/"):
+                place = line
             else:
                 missing.update(name for name in self.names if (name.startswith("/") and name in words) or name + ":" in words)
-        if done.status == process.TIMED_OUT or (done.status not in (0, 1) and len(missing) != done.status):
+        told = len(missing) + sum(map(len, packages.values()))
+        if (
+            done.status == process.TIMED_OUT
+            or (done.status not in (0, 1) and len(missing) != done.status)
+            or told < len(self.names)
+        ):
             raise done.failure("the package database cannot be read", REBUILD)
-        self._missing = missing
-        return missing
+        found = {"missing": sorted(missing), "packages": packages}
+        # Which package a path belongs to depends on more than the database: on links among the path's directories.
+        if place and not self._looking and not any(name.startswith("/") for name in self.names):
+            self._memory.learn(QUESTION, self.names, _sources(place), begun, found)
+        return found
+
+
+def _sources(place: str) -> "List[str]":
+    """The files that an answer is drawn from: the database, rpm, and all that could tell it of another database.
+
+    What readers write to is left out: locks, and the shared memory of SQLite and of Berkeley's database.
+    """
+    home = os.environ.get("HOME", "/root")
+    found = [process.which("rpm") or "", *SETTINGS, os.path.join(home, ".rpmmacros"), os.path.join(home, ".config/rpm/macros")]
+    for folder in (place, *SETTING_FOLDERS):
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        read = [name for name in names if not name.endswith(READERS) and not name.startswith(REGION)]
+        found += [folder, *(os.path.join(folder, name) for name in read)]
+    return found
 
 
 def everything(looking: bool) -> "Dict[str, int]":

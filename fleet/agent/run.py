@@ -57,6 +57,10 @@ class Run:
             if self._mode != "check":
                 self._contents.clear()
 
+    def remember(self) -> None:
+        """Keep in mind what the next run need not ask again."""
+        self._host.memory.keep()
+
     def _execute(self) -> "Dict[str, Any]":
         if self._mode == "apply":
             self._clean()

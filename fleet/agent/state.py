@@ -2,6 +2,7 @@
 
     <sha256>            this program, as the stub finds it
     last-run.json       what the last run did
+    answers.json        what programs answered, and of which files (see memory)
     pending.json        restarts and handlers that a broken run still owes
     versions.json       which versions of the runtime were current before
     transaction.log     what the package manager last said
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 
 
 class State:
-    """Names and keeps what is in the directory."""
+    """Names and keeps what is in the directory. `agent` is the digest of the program that does so."""
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, home: str, agent: str = "") -> None:
         self.home = home
+        self.agent = agent
 
     def path(self, *parts: str) -> str:
         """A name below the directory."""
@@ -53,14 +55,22 @@ class State:
                     os.mkdir(folder, 0o700)
         except OSError as error:
             raise from_os(error, self.path(*parts)) from error
-        found = os.lstat(self.home)
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        if not self.trusted():
+            found = os.lstat(self.home)
             raise AgentError(
                 "{} can be changed by others".format(self.home),
                 "mode {:04o}, owner {}".format(stat.S_IMODE(found.st_mode), found.st_uid),
                 "look at what is in it, then remove it: the next run makes it anew, root's and 0700",
             )
         return self.path(*parts)
+
+    def trusted(self) -> bool:
+        """Whether the directory is there, and nobody else can change it."""
+        try:
+            found = os.lstat(self.home)
+        except OSError:
+            return False
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
 
     def write(self, name: str, data: bytes) -> None:
         """Write one file of the directory, in one step."""

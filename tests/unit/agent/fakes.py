@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 HEAD = """#!{python} -IS
 import json, os, sys
 FOLDER = {folder!r}
-STATE = os.path.join(FOLDER, "state.json")
+STATE = os.path.join(FOLDER, "rpmdb", "state.json")
 with open(os.path.join(FOLDER, "calls"), "a") as stream:
     stream.write(json.dumps([os.path.basename(sys.argv[0])] + sys.argv[1:]) + "\\n")
 with open(os.path.join(FOLDER, "proxies"), "a") as stream:
@@ -69,6 +69,9 @@ if "--test" in sys.argv:
     sys.stderr.write("".join("\\t%s is needed by (installed) %s\\n" % pair for pair in kept))
     sys.exit(1 if kept else 0)
 names = words[1:] if "--qf" in sys.argv else words
+if "--eval" in sys.argv:
+    print(os.path.dirname(STATE))
+    names.remove("%{_dbpath}")
 missing = 0
 for name in names:
     if name in installed:
@@ -159,6 +162,7 @@ class FakeHost:
         self.folder = folder / "host"
         self.bin = self.folder / "bin"
         self.bin.mkdir(parents=True)
+        (self.folder / "rpmdb").mkdir()
         self.update(units={}, broken=[], short_lived=[], containers=[], mute=False, required={})
         self.update(installed=[], versions={}, available={}, offered={}, forward_only=False)
         self.update(cached=False, dnf_locked=0, dnf_fails=False, assumes_yes=False)
@@ -174,11 +178,16 @@ class FakeHost:
 
     @property
     def state(self) -> Dict[str, Any]:
-        found: Dict[str, Any] = json.loads((self.folder / "state.json").read_text())
+        found: Dict[str, Any] = json.loads(self.database.read_text())
         return found
 
+    @property
+    def database(self) -> Path:
+        """The file that all of it is in."""
+        return self.folder / "rpmdb" / "state.json"
+
     def update(self, **fields: Any) -> None:
-        path = self.folder / "state.json"
+        path = self.database
         old = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps({**old, **fields}))
 

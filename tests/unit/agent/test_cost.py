@@ -49,6 +49,7 @@ def test_three_programs_for_twenty_four_resources(session: Session, host: FakeHo
     resources = many(root, host)
     session.apply(resources)
     host.calls()
+    host.update()  # else the packages may be remembered
     _, results, done = session.apply(resources)
     calls = host.calls()
     assert [call[:2] for call in calls] == [["rpm", "-q"], ["systemctl", "show"], ["systemctl", "is-enabled"]]
