@@ -45,7 +45,7 @@ def code(name: str) -> "CodeType":
     if isinstance(found, bytes):
         loaded: "CodeType" = marshal.loads(found)  # noqa: S302 # its digest was checked
         return loaded
-    COMPILED[key] = compile(found, origin(name), "exec", dont_inherit=True)
+    COMPILED[key] = compile(found, origin(name), "exec", dont_inherit=True, optimize=2)
     return COMPILED[key]
 
 

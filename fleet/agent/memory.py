@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, List
 
 FILE = "answers.json"
+TIMES = 3  # where a stamp has its times
 SETTLED = 2.0  # seconds: more than any file system's step, which is one second at most
 
 
@@ -42,7 +43,7 @@ class Memory:
     def learn(self, question: str, basis: "Any", paths: "Iterable[str]", begun: float, answer: "Any") -> None:
         """Keep in mind what was asked for at the time `begun`, unless one of the files was written to but now."""
         stamps = {path: _stamp(path) for path in paths}
-        newest = max((max(stamp[-2:]) for stamp in stamps.values() if stamp), default=0)
+        newest = max((at for stamp in stamps.values() for at in stamp[TIMES:]), default=0)
         if newest < (min(begun, time.time()) - SETTLED) * 1e9:
             self._answers[question] = {"basis": basis, "stamps": stamps, "answer": answer}
             self._learnt = True
@@ -65,9 +66,13 @@ class Memory:
 
 
 def _stamp(path: str) -> "List[int]":
-    """What tells whether a file was written to or replaced, or a directory got or lost one; nothing where there is none."""
+    """What tells whether a file was written to or replaced, or a directory got or lost one; nothing where there is none.
+
+    The times of an empty file do not count, for it has nothing that could be another: SQLite's log is one between two
+    transactions, and is given its owner anew by every reader.
+    """
     try:
         found = os.stat(path)
     except OSError:
         return []
-    return [found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    return [found.st_dev, found.st_ino, found.st_size, *([found.st_mtime_ns, found.st_ctime_ns] if found.st_size else [])]

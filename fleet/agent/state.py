@@ -80,7 +80,7 @@ class State:
     def write_json(self, name: str, value: "Dict[str, Any]") -> None:
         """Write one JSON file of the directory, in one step; a line for each key."""
         lines = [notation.kept(key) + b": " + notation.kept(value[key]) for key in sorted(value)]
-        self.write(name, b"{" + b",\n ".join(lines) + b"}\n")
+        self.write(name, b"{" + b",\n ".join(lines) + b"}")
 
     def read_json(self, name: str) -> "Any":
         """One JSON file's value, or None where it is missing or no JSON."""

@@ -1,8 +1,6 @@
 """A container engine that the host leaves: its units stopped and disabled, its containers told; nothing of it is removed."""
 
-import json
-
-from fleet.agent import diff, process, systemd
+from fleet.agent import diff, notation, process, systemd
 from fleet.agent.change import Change
 from fleet.agent.errors import AgentError
 from fleet.agent.forecast import Forecast
@@ -87,7 +85,7 @@ def _containers(want: "Dict[str, Any]", host: "Host") -> "Tuple[Dict[str, str], 
         return {}, {}
     done = process.run(want["listing"], PATIENCE)
     try:
-        rows = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+        rows = [notation.loads(line) for line in done.stdout.splitlines() if line.strip()]
         found = {_name(row["Names"]): str(row["Status"]) for row in rows}
     except (LookupError, TypeError, ValueError):
         found = None

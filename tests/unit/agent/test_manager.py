@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -48,9 +49,13 @@ class First:
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(self.path)
         self._listening.listen(1)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
+        if self._thread.is_alive():
+            self._listening.shutdown(socket.SHUT_RDWR)  # else it would go on to accept for whoever has the descriptor next
+        self._thread.join()
         self._listening.close()
 
     def _serve(self) -> None:
@@ -59,14 +64,13 @@ class First:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
-            with connection, connection.makefile("rwb") as stream:
+            # Whoever has heard enough hangs up.
+            with contextlib.suppress(ConnectionError), connection, connection.makefile("rb") as stream:
                 assert stream.readline().startswith(b"\0AUTH EXTERNAL 3")
                 assert stream.readline() == b"BEGIN\r\n"
-                stream.write(self.welcome)
-                stream.flush()
+                connection.sendall(self.welcome)
                 while call := self._call(stream.read(16), stream.read):
-                    stream.write(self.answer(*call))
-                    stream.flush()
+                    connection.sendall(self.answer(*call))
 
     def _call(self, head: bytes, read: Callable[[int], bytes]) -> Optional[Tuple[int, str, Tuple[str, ...]]]:
         if len(head) < 16:

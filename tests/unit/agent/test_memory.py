@@ -93,6 +93,16 @@ def test_whatever_is_written_counts(database: Path, change: Callable[[Path], obj
     assert recalled(database) is None
 
 
+def test_an_empty_file_counts_once_it_has_something(database: Path) -> None:
+    (database / "Packages-wal").touch()
+    learn(database)
+    time.sleep(0.02)
+    os.chown(database / "Packages-wal", os.getuid(), os.getgid())  # as SQLite does at every reading
+    assert recalled(database) == {"answer": 1}
+    (database / "Packages-wal").write_bytes(b"one more")
+    assert recalled(database) is None
+
+
 @pytest.mark.parametrize("begun", [0.0, 1.9, -3600.0])
 def test_what_was_written_a_moment_ago_is_not_kept(database: Path, begun: float) -> None:
     learn(database, begun=begun)
