@@ -22,7 +22,7 @@ from fleet.content import Content
 from fleet.resources import Archive, File, Package, Repository, Selinux, Sysctl, Unit
 
 UNIT = "[Service]\\nExecStart=/bin/sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n"
-UNITS = "stopped", "disabled", "edited"
+UNITS = "edited", "stopped", "disabled"
 
 def resources(facts, variables):
     return [
