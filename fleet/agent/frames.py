@@ -9,7 +9,7 @@ from fleet.agent.errors import AgentError, ControlGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Optional, Tuple
+    from typing import Any, Callable, Dict, Optional, Tuple, Union
 
 JSON = b"J"
 BYTES = b"B"
@@ -47,7 +47,7 @@ class Channel:
     def send(self, message: "Dict[str, Any]", flush: bool = True) -> None:
         """Queue a message; with `flush`, write all that is queued. A dead control side is noted, not raised."""
         payload = _encode(notation.dumps(self.redact(message)))
-        self._held += JSON + len(payload).to_bytes(HEAD - 1, "big") + payload
+        self._held += head(JSON, len(payload)) + payload
         if flush or len(self._held) > LIMIT:
             self.flush()
 
@@ -85,7 +85,7 @@ class Channel:
     def _take(self) -> "Optional[Tuple[bytes, bytes]]":
         if len(self._received) < HEAD:
             return None
-        kind, length = bytes(self._received[:1]), int.from_bytes(self._received[1:HEAD], "big")
+        kind, length = told_by(self._received)
         if kind not in (JSON, BYTES, END) or length > LIMIT:
             raise AgentError("the control side sent bytes that are no frame", repr(bytes(self._received[:5])))
         end = HEAD + length
@@ -94,6 +94,16 @@ class Channel:
         payload = bytes(self._received[HEAD:end])
         del self._received[:end]
         return kind, payload
+
+
+def head(kind: bytes, length: int) -> bytes:
+    """What a frame begins with."""
+    return kind + length.to_bytes(HEAD - 1, "big")
+
+
+def told_by(data: "Union[bytes, bytearray]") -> "Tuple[bytes, int]":
+    """The kind and length of the frame that begins so."""
+    return bytes(data[:1]), int.from_bytes(data[1:HEAD], "big")
 
 
 def _encode(text: str) -> bytes:

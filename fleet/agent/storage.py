@@ -43,18 +43,18 @@ def _plain(point: bytes) -> bytes:
     return b"".join([head, *(bytes([int(part[:3], 8)]) + part[3:] for part in rest)])
 
 
-def holding(path: str, mounted: "List[Mount]") -> Mount:
-    """The mount that holds `path`."""
+def holding(path: str, mounted: "Optional[List[Mount]]" = None) -> Mount:
+    """The mount that holds `path`; `mounted` are all that there are, where they were read already."""
     real = os.path.realpath(path)
     best = Mount("/", "unknown")
-    for mount in mounted:
+    for mount in mounts() if mounted is None else mounted:
         below = real == mount.point or real.startswith(mount.point.rstrip("/") + "/")
         if below and len(mount.point) >= len(best.point):
             best = mount
     return best
 
 
-def describe(path: str, mounted: "List[Mount]") -> "Dict[str, Any]":
+def describe(path: str, mounted: "Optional[List[Mount]]" = None) -> "Dict[str, Any]":
     """The fact document's entry for `path`; where it is missing, for the nearest directory above it."""
     there = path
     while not os.path.isdir(there):

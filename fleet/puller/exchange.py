@@ -7,7 +7,7 @@ import sys
 
 from fleet.agent import child
 from fleet.agent.errors import AgentError
-from fleet.agent.frames import BYTES, END, HEAD, JSON, LIMIT
+from fleet.agent.frames import BYTES, END, HEAD, JSON, LIMIT, head, told_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,15 +100,15 @@ class Agent:
             del self._received[: len(NEED)]
             for chunk in self._contents(self._digest):
                 self._write(chunk)
-        if len(self._received) < HEAD.size or NEED.startswith(bytes(self._received[: len(NEED)])):
+        if len(self._received) < HEAD or NEED.startswith(bytes(self._received[: len(NEED)])):
             return None
-        kind, length = HEAD.unpack_from(self._received)
+        kind, length = told_by(self._received)
         if kind != JSON or length > LIMIT:
             raise AgentError("the agent sent bytes that are no frame", repr(bytes(self._received[:60])))
-        if len(self._received) < HEAD.size + length:
+        if len(self._received) < HEAD + length:
             return None
-        payload = bytes(self._received[HEAD.size : HEAD.size + length])
-        del self._received[: HEAD.size + length]
+        payload = bytes(self._received[HEAD : HEAD + length])
+        del self._received[: HEAD + length]
         return json.loads(payload.decode("utf-8", "replace"))  # type: ignore[no-any-return] # the agent's own
 
     def _send_message(self, message: "Message") -> None:
@@ -121,7 +121,7 @@ class Agent:
         self._send(END, raw)
 
     def _send(self, kind: bytes, payload: bytes) -> None:
-        self._write(HEAD.pack(kind, len(payload)) + payload)
+        self._write(head(kind, len(payload)) + payload)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
