@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import socket
 import struct
@@ -54,6 +56,16 @@ class Shim:
 
     def ask(self, op: str, **fields: Any) -> dict[str, Any]:
         self.send(op, **fields)
+        return self.answer()
+
+    def execute(self, process: dict[str, Any], *passed: int) -> int:
+        """The number of a further process, which has these descriptors."""
+        line = json.dumps({"op": "exec", "process": process}).encode() + b"\n"
+        socket.send_fds(self.sock, [line], list(passed))
+        pid: int = self.answer()["pid"]
+        return pid
+
+    def answer(self) -> dict[str, Any]:
         answer = self.receive()
         if not answer["ok"]:
             raise Refused(answer["error"])
@@ -88,6 +100,30 @@ class Container:
         self.ask("start")
         ended: dict[str, Any] = self.ask("wait")["exit"]
         return ended
+
+    def process(self, *arguments: str, **changes: Any) -> dict[str, Any]:
+        """The container's own, with another program."""
+        spec = json.loads((self.box.path / self.id / "config.json").read_text())
+        return {**spec["process"], "args": list(arguments), **changes}
+
+    def exec(self, *arguments: str, given: bytes = b"", **changes: Any) -> tuple[dict[str, Any], str, str]:
+        """Exit, standard output and standard error of a further process."""
+        shim = self.connect()
+        pipes = [os.pipe() for _ in range(3)]
+        (inner, stdin), (stdout, out), (stderr, err) = pipes
+        try:
+            shim.execute(self.process(*arguments, **changes), inner, out, err)
+            for fd in (inner, out, err):
+                os.close(fd)
+            os.write(stdin, given)
+            os.close(stdin)
+            said = [read_all(fd) for fd in (stdout, stderr)]
+            return shim.answer()["exit"], said[0], said[1]
+        finally:
+            shim.close()
+            for fd in (fd for pipe in pipes for fd in pipe):
+                with contextlib.suppress(OSError):
+                    os.close(fd)
 
     def log(self, stream: str = "stdout") -> str:
         entries = [json.loads(line) for line in self.log_path.read_text().splitlines()]
@@ -189,6 +225,12 @@ class Box:
                     continue  # it dies while we look
         if self.sock is not None:
             self.sock.close()
+
+
+def read_all(fd: int) -> str:
+    """To the end of the file."""
+    with open(fd, "rb", closefd=False) as file:
+        return file.read().decode()
 
 
 def frames(data: bytes) -> list[tuple[int, bytes]]:

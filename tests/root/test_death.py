@@ -31,6 +31,23 @@ def launcher_pid() -> int:
     return found
 
 
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def waiting(until: Until) -> tuple[int, int]:
+    """The shim that waits for a request, and the maker that waits with it."""
+    found: list[tuple[int, int]] = []
+
+    def there() -> bool:
+        shims = [pid for pid in children(launcher_pid()) if Path(f"/proc/{pid}/comm").read_text() == "skiff-waiting\n"]
+        found[:] = [(pid, maker) for pid in shims for maker in children(pid)]
+        return bool(found)
+
+    until(there)
+    return found[0]
+
+
 def ends_without_its_shim(container: Container, until: Until) -> None:
     os.kill(container.shim_pid, signal.SIGKILL)
     until(lambda: not alive(container.pid))
@@ -191,3 +208,64 @@ def test_a_killed_maker_leaves_nothing(box: Box) -> None:
     assert not cgroup_directory("memory", f"{box.prefix}/c1").exists()
     assert not list((box.exec_root / "shims").iterdir())
     assert box.create(box.spec("true")).run()["code"] == 0
+
+
+def test_what_waits_ends_with_the_launcher(box: Box, until: Until) -> None:
+    box.launcher()
+    shim, maker = waiting(until)
+    os.kill(launcher_pid(), signal.SIGKILL)
+    until(lambda: not alive(shim) and not alive(maker))
+
+
+def test_a_container_is_made_by_what_waits(box: Box, until: Until) -> None:
+    box.launcher()
+    shim, _ = waiting(until)
+    container = box.create(box.spec("true"))
+    assert container.shim_pid == shim
+    assert container.run()["code"] == 0
+    assert waiting(until)[0] != shim
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_waits_can_be_killed(box: Box, until: Until, which: int) -> None:
+    box.launcher()
+    killed = waiting(until)[which]
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: not alive(killed))
+    assert box.create(box.spec("true")).run()["code"] == 0
+
+
+def test_what_waits_holds_nothing_of_others(box: Box, until: Until) -> None:
+    container = box.create(box.spec("sleep", "100"), stdin=True)
+    others = {*opened(container.shim_pid), *opened(launcher_pid())} - {"/dev/null"}
+    for pid in waiting(until):
+        assert not others & set(opened(pid))
+
+
+def opened(pid: int) -> list[str]:
+    return [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def test_a_log_that_cannot_be_opened_leaves_nothing(box: Box, until: Until) -> None:
+    """The container is made at the same time, and undone."""
+    (box.path / "c1.log").mkdir()
+    with pytest.raises(Refused, match="Is a directory"):
+        box.create(box.spec("true"))
+    assert not cgroup_directory("memory", f"{box.prefix}/c1").exists()
+    assert not list((box.exec_root / "shims").iterdir())
+    until(lambda: not (box.exec_root / "oci" / "c1").exists())
+    (box.path / "c1.log").rmdir()
+    assert box.create(box.spec("true")).run()["code"] == 0
+
+
+def test_a_group_of_anothers_outlives_a_log_that_cannot_be_opened(box: Box) -> None:
+    other = box.create(box.spec("sleep", "100"), "other")
+    (box.path / "c1.log").mkdir()
+    directory, mounts = box.bundle("c1", box.spec("true"))
+    reply = client.request(
+        box.launcher(),
+        {"seq": 9, "op": "create", "v": 1, "id": "c1", "bundle": str(directory), "mounts": mounts,
+         "log": {"driver": "json-file", "path": str(box.path / "c1.log")}, "cgroup": {"path": f"{box.prefix}/other"}},
+    )  # fmt: skip
+    assert "Is a directory" in reply["error"]["message"]
+    assert alive(other.pid)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
 
-from tests.root.box import Box
+from tests.root.box import Box, Refused
 from tests.root.oci import COMMAND, Oci
 
 ENTERED = re.compile(r"^(\d+) +(?:pivot_root|chroot)\(.*= 0$")
@@ -91,6 +93,29 @@ def test_exec_opens_nothing_of_the_containers(box: Box, oci: Oci, traced: Path, 
     assert set(before) <= {"root"}
     assert ("/etc/group" in after) == (program == "cat"), "the detector must work"
     assert not (box.path / "victim" / "rootfs" / "pwned").exists()
+
+
+@pytest.mark.parametrize("program", ["cat", "nosuch"])
+def test_a_shims_exec_opens_nothing_of_the_containers(box: Box, traced: Path, program: str) -> None:
+    plant(box)
+    container = box.create(box.spec("sleep", "100"))
+    container.ask("start")
+    calls = "trace=open,openat,openat2,chroot,pivot_root,execve,clone,clone3,fork,vfork"
+    words = ["strace", "-f", "--pidns-translation", "-s", "300", "-o", str(traced), "-e", calls, "-p", str(container.shim_pid)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as strace:
+        assert strace.stderr is not None
+        assert "attached" in strace.stderr.readline()
+        if program == "cat":
+            assert container.exec(program, "/etc/group")[0]["code"] == 0
+        else:
+            with pytest.raises(Refused, match="not found"):
+                container.exec(program)
+        strace.send_signal(signal.SIGINT)
+        strace.communicate(timeout=20)
+    before, after = opened_inside(traced)
+    assert set(before) <= {"root"}
+    assert ("/etc/group" in after) == (program == "cat"), "the detector must work"
+    assert not (container.upper / "pwned").exists()
 
 
 def test_hooks_in_the_container_open_nothing_of_it(box: Box, oci: Oci, traced: Path) -> None:

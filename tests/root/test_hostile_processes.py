@@ -89,6 +89,18 @@ def test_the_executable_of_an_exec_cannot_be_written(oci: Oci, box: Box, interpr
     assert not (box.path / "victim" / "rootfs" / "won").exists()
 
 
+@pytest.mark.usefixtures("interpreter")
+@pytest.mark.parametrize("interpreter", [sys.executable], indirect=True, ids=["the launcher's"])
+def test_the_executable_of_a_shims_exec_cannot_be_written(box: Box, until: Until) -> None:
+    """The shim that forks it runs from a sealed copy of the interpreter, and so that is what the attack runs."""
+    container = box.create(box.spec("sleep", "100"))
+    container.ask("start")
+    container.exec("/bin/attack")
+    until((container.upper / "over").exists)
+    assert (container.upper / "tried").exists()
+    assert not (container.upper / "won").exists()
+
+
 LOOK = "for fd in /proc/self/fd/*; do readlink $fd; done; ls ../../../../../.."
 
 

@@ -28,6 +28,8 @@ REMOVE_ATTEMPTS = 50
 PAUSE = 0.01
 FREEZE_ATTEMPTS = 1000
 FREEZE_PAUSE = 0.001
+CHUNK = 8192
+CHILDLESS = 2  # links of a directory: its name and its own dot, and one for each directory in it
 
 
 def write(directory: str, name: str, value: str | int) -> None:
@@ -46,14 +48,26 @@ def write(directory: str, name: str, value: str | int) -> None:
 def read(directory: str, name: str) -> str:
     """A file's text, stripped; empty if it is not there, or its group is being removed."""
     try:
-        with open(f"{directory}/{name}", "rb") as file:
-            return file.read().decode().strip()
+        fd = os.open(f"{directory}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return _whole(fd).decode().strip()
+        finally:
+            os.close(fd)
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
         if error.errno in (errno.ENODEV, errno.EOPNOTSUPP):
             return ""
         raise
+
+
+def _whole(fd: int) -> bytes:
+    whole = b""
+    while True:
+        data = os.read(fd, CHUNK)
+        if not data:
+            return whole
+        whole += data
 
 
 def number(directory: str, name: str) -> int:
@@ -69,6 +83,9 @@ def keyed(directory: str, name: str) -> dict[str, int]:
 
 def tree(directory: str) -> list[str]:
     """The directory and all below it, deepest first; empty if it is not there."""
+    with suppress(FileNotFoundError):
+        if os.stat(directory).st_nlink == CHILDLESS:
+            return [directory]
     return [path for path, _, _ in os.walk(directory, topdown=False)]
 
 

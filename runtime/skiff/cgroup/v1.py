@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from skiff.spec.types import DeviceRule, Resources
 
 NOT_MOUNTED = "/nonexistent"
+CPUSET = ("cpuset.cpus", "cpuset.mems")
 
 
 class V1:
@@ -191,10 +192,17 @@ class V1:
 
 def inherit_cpuset(root: str, directory: str) -> None:
     """A new cpuset group is empty and takes no process; give it and its parents what lies above them."""
+    parent = directory.rpartition("/")[0]
+    above = [files.read(parent, name) for name in CPUSET]
+    if all(above):
+        for name, value in zip(CPUSET, above):
+            if not files.read(directory, name):
+                files.write(directory, name, value)
+        return
     inherited = root
     for part in directory[len(root) :].strip("/").split("/"):
         child = f"{inherited}/{part}"
-        for name in ("cpuset.cpus", "cpuset.mems"):
+        for name in CPUSET:
             if not files.read(child, name):
                 files.write(child, name, files.read(inherited, name))
         inherited = child

@@ -1,4 +1,3 @@
 """The launcher: a small, warm, single-threaded process that forks the shims of containers, and its client."""
 
-MAX_MESSAGE = 256 * 1024
 LAUNCHER_FD = 3  # its end of the socket

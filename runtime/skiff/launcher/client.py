@@ -7,8 +7,9 @@ import os
 import socket
 import sys
 
-from skiff.launcher import LAUNCHER_FD, MAX_MESSAGE
+from skiff.launcher import LAUNCHER_FD
 from skiff.linux import sealed
+from skiff.shim import MAX_MESSAGE
 from skiff.spec import jsontext
 
 TYPE_CHECKING = False

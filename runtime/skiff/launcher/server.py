@@ -7,11 +7,11 @@ import gc
 import os
 
 from skiff.errors import Conflict, SkiffError, suppress
-from skiff.launcher import LAUNCHER_FD, MAX_MESSAGE
+from skiff.launcher import LAUNCHER_FD
 from skiff.linux import prctl
 from skiff.oci.store import check_id
+from skiff.shim import MAX_MESSAGE, maker, remains
 from skiff.shim import main as shim
-from skiff.shim import maker, remains
 from skiff.shim.loop import READ, Loop
 from skiff.spec import jsontext
 
@@ -46,13 +46,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-class _Pending:
-    """A shim that has not answered yet."""
+class _Shim:
+    """A forked shim: it waits for a request, or has one and has not answered yet."""
 
-    def __init__(self, sequence: object, identity: str) -> None:
-        self.sequence = sequence
-        self.identity = identity
-        self.data = b""
+    def __init__(self, pid: int, sock: _socket.socket) -> None:
+        self.pid, self.sock = pid, sock
+        self.sequence: object = None
+        self.identity = ""
 
 
 class Launcher:
@@ -63,12 +63,14 @@ class Launcher:
         self._exec_root = exec_root
         self._loop = Loop()
         self._shims: dict[int, str] = {}
-        self._pending: dict[int, _Pending] = {}
+        self._pending: dict[int, _Shim] = {}
+        self._waiting: _Shim | None = None
 
     def run(self) -> None:
         """Serve."""
         self._loop.on_child(self._reap)
         self._loop.watch(self._sock.fileno(), READ, self._asked)
+        self._loop.after(0, self._fork_ahead)
         self._loop.run()
 
     def _asked(self, _: int) -> None:
@@ -87,43 +89,70 @@ class Launcher:
                 raise SkiffError(
                     f"unknown request {message.get('op')!r} of version {message.get('v')!r}: this launcher knows create, {VERSION}"
                 )
-            self._create(sequence, message)
+            self._create(sequence, message, data)
         except (SkiffError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self._reply(sequence, maker.refusal(error))
 
-    def _create(self, sequence: object, message: dict[str, Any]) -> None:
+    def _create(self, sequence: object, message: dict[str, Any], data: bytes) -> None:
         identity = check_id(str(message.get("id")))
         if any(pending.identity == identity for pending in self._pending.values()):
             # Neither shim could tell the other's half-made container from the remains of a dead one.
             raise Conflict(f"container {identity} is being created already")
-        answer, answers = os.pipe()
+        taken = self._handed_over(data)
+        taken.sequence, taken.identity = sequence, identity
+        fd = taken.sock.fileno()
+        self._shims[taken.pid] = identity
+        self._pending[fd] = taken
+        self._loop.watch(fd, READ, lambda _: self._answered(fd))
+
+    def _handed_over(self, data: bytes) -> _Shim:
+        """To the shim that waits; to a new one where there is none, or it has died."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            try:
+                waiting.sock.send(data)
+            except OSError:
+                waiting.sock.close()
+            else:
+                return waiting
+        fresh = self._fork(ahead=False)
+        with suppress(OSError):  # it is dead, as its answer will tell
+            fresh.sock.send(data)
+        return fresh
+
+    def _fork(self, *, ahead: bool) -> _Shim:
+        ours, theirs = maker.pair()
         try:
             pid = os.fork()
             if pid == 0:
-                shim.run(message, self._exec_root, answers)
+                shim.run(self._exec_root, theirs, ahead=ahead)
         except OSError:
-            os.close(answer)
+            ours.close()
             raise
         finally:
-            os.close(answers)
-        self._shims[pid] = identity
-        self._pending[answer] = _Pending(sequence, identity)
-        self._loop.watch(answer, READ, lambda _: self._answered(answer))
+            theirs.close()
+        return _Shim(pid, ours)
+
+    def _fork_ahead(self) -> None:
+        """While there is nothing else to do; without one a container waits for the fork."""
+        if self._waiting is None:
+            with suppress(OSError):
+                self._waiting = self._fork(ahead=True)
 
     def _answered(self, fd: int) -> None:
-        pending = self._pending[fd]
-        data = os.read(fd, MAX_MESSAGE)
-        if data:
-            pending.data += data
-            return
-        self._loop.forget(fd)
-        os.close(fd)
-        del self._pending[fd]
+        pending = self._pending.pop(fd)
         try:
-            reply = jsontext.loads(pending.data)
+            data = pending.sock.recv(MAX_MESSAGE)
+        except ConnectionError:
+            data = b""
+        self._loop.forget(fd)
+        pending.sock.close()
+        try:
+            reply = jsontext.loads(data)
         except ValueError:
             reply = maker.refusal(SkiffError("the shim died while it created the container"))
         self._reply(pending.sequence, reply)
+        self._loop.after(0, self._fork_ahead)
 
     def _reply(self, sequence: object, message: dict[str, Any]) -> None:
         with suppress(OSError):  # nobody is left to hear; the socket's end of file stops the loop
@@ -137,6 +166,9 @@ class Launcher:
                 return
             if pid == 0:
                 return
+            if self._waiting is not None and pid == self._waiting.pid:
+                self._waiting.sock.close()
+                self._waiting = None
             identity = self._shims.pop(pid, None)
             if identity is not None and status != 0:
                 self._bury(identity)

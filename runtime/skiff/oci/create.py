@@ -187,8 +187,8 @@ def _attendance(spec: Spec, plan: InitPlan, channels: Channels, state: dict[str,
     return attending
 
 
-def open_gate(created: Created, args: list[str]) -> None:
+def open_gate(created: Created, program: str) -> None:
     """Let init exec; CreateError if the kernel refuses the program."""
     os.write(created.gate, b"\0")
     os.close(created.gate)
-    attendance.await_exec(created.report, args[0])
+    attendance.await_exec(created.report, program)

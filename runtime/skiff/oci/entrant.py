@@ -34,8 +34,9 @@ class Entrant(Steps):
         if initial:
             os.sched_setaffinity(0, initial)
         for path in self.plan.cgroups:
-            with open(path, "wb", buffering=0) as file:
-                file.write(b"0")
+            fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            os.write(fd, b"0")
+            os.close(fd)
         self.step = failure.SCHEDULING
         if final:
             os.sched_setaffinity(0, final)

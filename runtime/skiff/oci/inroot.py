@@ -74,8 +74,25 @@ def make_directory(root: int, path: bytes, mode: int = 0o755, *, links: bool = T
     except SyscallError as error:
         if error.errno != errno.ENOENT:
             raise
-    _make_parts(root, path, mode, MAX_LINKS)
+    if not _made_last(root, path, mode, links=links):
+        _make_parts(root, path, mode, MAX_LINKS)
     return open_path(root, path, os.O_PATH | os.O_DIRECTORY, links=links)
+
+
+def _made_last(root: int, path: bytes, mode: int, *, links: bool) -> bool:
+    """Whether nothing but the last part was missing: as good as always, for a fifth of the calls."""
+    parent, name = split(path)
+    try:
+        fd = open_path(root, parent, os.O_PATH | os.O_DIRECTORY, links=links)
+    except SyscallError:
+        return False
+    try:
+        os.mkdir(name, mode, dir_fd=fd)
+    except OSError:
+        return False  # a link to what is not there, or what the long way fails at as well
+    finally:
+        os.close(fd)
+    return True
 
 
 def _make_parts(root: int, path: bytes, mode: int, links: int) -> None:

@@ -33,10 +33,11 @@ class ProcessPlan:
         self.env = environment(process.get("env") or [])
         self.cwd = os.fsencode(process["cwd"])
         user = process.get("user") or {}
-        self.uid, self.gid = user.get("uid", 0), user.get("gid", 0)
+        self.uid, self.gid = user.get("uid") or 0, user.get("gid") or 0
         self.groups = list(user.get("additionalGids") or [])
         self.username = os.fsencode(user.get("username") or "")
-        self.umask = user.get("umask", DEFAULT_UMASK)
+        umask = user.get("umask")  # null is as good as none
+        self.umask = DEFAULT_UMASK if umask is None else umask
         self.no_new_privileges = bool(process.get("noNewPrivileges"))
         self.oom_score_adj = process.get("oomScoreAdj")
         self.rlimits = [
@@ -56,7 +57,7 @@ class ProcessPlan:
     def _set_scheduling(self, process: Process) -> None:
         self.scheduler = _scheduler(process["scheduler"]) if process.get("scheduler") else None
         priority = process.get("ioPriority")
-        self.io_priority = (scheduling.IO_CLASSES[priority["class"]], priority.get("priority", 0)) if priority else None
+        self.io_priority = (scheduling.IO_CLASSES[priority["class"]], priority.get("priority") or 0) if priority else None
         affinity = process.get("execCPUAffinity") or {}
         self.affinity = [processors(affinity.get("initial") or ""), processors(affinity.get("final") or "")]
 

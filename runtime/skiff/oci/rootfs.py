@@ -212,10 +212,11 @@ def _devices(wanted: list[Device], *, bound: bool) -> list[Operation]:
     }
     for device in wanted:
         path = os.fsencode(device["path"])
-        mode = _TYPES[device["type"]] | device.get("fileMode", 0o666) & 0o7777
-        number = os.makedev(device.get("major", 0), device.get("minor", 0))
+        asked = device.get("fileMode")  # null is as good as none, here and below
+        mode = _TYPES[device["type"]] | (0o666 if asked is None else asked) & 0o7777
+        number = os.makedev(device.get("major") or 0, device.get("minor") or 0)
         nodes.pop(path, None)
-        nodes[path] = Node(path, mode, number, device.get("uid", 0), device.get("gid", 0))
+        nodes[path] = Node(path, mode, number, device.get("uid") or 0, device.get("gid") or 0)
     made: list[Operation] = [BoundNode(node.path) if bound and not node.pipe else node for node in nodes.values()]
     made += [Link(path.encode(), target.encode()) for path, target in LINKS]
     made.append(Link(b"/dev/core", b"/proc/kcore", conditional=True))

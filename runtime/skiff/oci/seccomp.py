@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 CACHE = "@seccomp"
+SHAPE = "tree"  # part of the name, so that a program in another shape is not taken for ours
 _NUMBERED = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
 _PERMISSIVE = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG")
 _AUDIT_ARCH_X86_64 = 0xC000003E
@@ -44,7 +45,7 @@ def load(profile: dict[str, Any], store: str) -> Filter:
     notifies = any(rule["action"] == "SCMP_ACT_NOTIFY" for rule in profile.get("syscalls") or ())
     if notifies:
         flags = flags & ~seccomp.FLAGS["SECCOMP_FILTER_FLAG_TSYNC"] | seccomp.FLAG_NEW_LISTENER
-    text = jsontext.dumps([profile, os.uname().machine, libseccomp.LIBRARY], sort_keys=True)
+    text = jsontext.dumps([profile, os.uname().machine, libseccomp.LIBRARY, SHAPE], sort_keys=True)
     path = f"{store}/{CACHE}/{blake2b(text.encode(), digest_size=20).hexdigest()}"
     program = _kept(path)
     if program is None:

@@ -105,13 +105,20 @@ class Store:
         path = f"{self.directory(identity)}/state.json"
         replace(path, jsontext.dumps(state))
 
-    def load(self, identity: str) -> dict[str, Any]:
-        """The state; its status is what the process tells by now."""
+    def mark(self, identity: str, word: str) -> None:
+        """Replace the status alone."""
+        self.save(identity, {**self._read(identity), "status": word})
+
+    def _read(self, identity: str) -> dict[str, Any]:
         try:
             with open(f"{self.directory(identity)}/state.json", "rb") as file:
-                state = _whole(file.read(), file.name)
+                return _whole(file.read(), file.name)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"container does not exist: {identity}") from None
+
+    def load(self, identity: str) -> dict[str, Any]:
+        """The state; its status is what the process tells by now."""
+        state = self._read(identity)
         creating = state["status"] == status.CREATING
         pid, started = (state["creator"], state["creator_started"]) if creating else (state["pid"], state["started"])
         if started is None or processes.start_time(pid) != started:

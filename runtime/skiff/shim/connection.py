@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import struct
+from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, SCM_RIGHTS, SOL_SOCKET
+
 from skiff.errors import SkiffError
 from skiff.shim.loop import GONE, READ, WRITE
 from skiff.spec import jsontext
@@ -17,6 +21,8 @@ MAX_LINE = 1 << 20
 CHUNK = 65536
 # What a slow client may have outstanding before the container has to wait for it.
 HIGH_WATER = 1 << 20
+MOST_PASSED = 3  # descriptors with a request
+_ANCILLARY = CMSG_SPACE(MOST_PASSED * struct.calcsize("i"))
 
 
 class Connection:
@@ -27,6 +33,7 @@ class Connection:
         self._supervisor = supervisor
         self._input = b""
         self._output = bytearray()
+        self._passed: list[int] = []
         self._ending = False
         self._reading = True
         self.closed = False
@@ -54,7 +61,7 @@ class Connection:
 
     def _read(self, gone: bool) -> None:
         try:
-            data = self._sock.recv(CHUNK)
+            data = self._sock.recv(CHUNK) if self.raw else self._receive()
         except BlockingIOError:
             return
         except OSError:
@@ -67,6 +74,17 @@ class Connection:
             self._end_of_input()
             if gone or not self.raw:
                 self.close()
+
+    def _receive(self) -> bytes:
+        """With the descriptors that come along, for the next request."""
+        data, ancillary, _, _ = self._sock.recvmsg(CHUNK, _ANCILLARY, MSG_CMSG_CLOEXEC)
+        for level, kind, content in ancillary:
+            if (level, kind) == (SOL_SOCKET, SCM_RIGHTS):
+                count = len(content) // struct.calcsize("i")
+                self._passed += struct.unpack_from(f"{count}i", content)
+        if len(self._passed) > MOST_PASSED:
+            self.close()
+        return data
 
     def _feed(self, data: bytes) -> None:
         if self.feeds_stdin:
@@ -95,6 +113,17 @@ class Connection:
 
     def _request(self, line: bytes) -> None:
         try:
+            self._handle(line)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for fd in self._passed:
+            os.close(fd)
+        self._passed.clear()
+
+    def _handle(self, line: bytes) -> None:
+        try:
             message = jsontext.loads(line)
             if not isinstance(message, dict):
                 raise ValueError("not an object")
@@ -102,7 +131,7 @@ class Connection:
             self.refuse(SkiffError(f"not a request: {error}"))
             return
         try:
-            self._supervisor.handle(self, message)
+            self._supervisor.handle(self, message, self._passed)
         except (SkiffError, OSError) as error:
             self.refuse(error)
 
@@ -164,4 +193,5 @@ class Connection:
             self.closed = True
             self._supervisor.loop.forget(self._sock.fileno())
             self._sock.close()
+            self._let_go()
             self._supervisor.dropped(self)

@@ -11,15 +11,16 @@ import gc
 import os
 
 from skiff.cgroup.manager import open_manager
-from skiff.errors import InvalidInput, SkiffError, Unsupported, suppress
+from skiff.errors import InvalidInput, Unsupported, suppress
 from skiff.linux import prctl, processes, signals
 from skiff.oci import bundle
 from skiff.oci.attendance import Channels
 from skiff.oci.create import Created, Surroundings, create
 from skiff.oci.store import Store, check_id, record
+from skiff.shim import MAX_MESSAGE, jsonfile, maker, rehearsal, remains
 from skiff.shim import exit as ending
-from skiff.shim import jsonfile, maker, remains
 from skiff.shim.loop import READ, Loop
+from skiff.shim.maker import Maker
 from skiff.shim.stdio import Stdio
 from skiff.shim.supervisor import Container, Supervisor
 from skiff.spec import jsontext
@@ -27,6 +28,7 @@ from skiff.spec import jsontext
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     from skiff.cgroup.manager import CgroupManager
@@ -36,121 +38,149 @@ else:
 BACKLOG = 64
 
 
-def run(request: dict[str, Any], exec_root: str, reply: int) -> NoReturn:
-    """Never returns; `reply` is a pipe to the launcher for one answer."""
-    code = 1
+def run(exec_root: str, sock: _socket.socket, *, ahead: bool) -> NoReturn:
+    """Never returns. The launcher's request comes through `sock` and our one answer goes back; `ahead` if it may take a while."""
+    code, name = 1, f"@{os.getpid()}"
     try:
-        _detach(reply)
-        try:
-            shim = _Shim(request, exec_root)
-            container = shim.create()
-        except (SkiffError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            _answer(reply, maker.refusal(error))
-        else:
-            try:
-                _answer(reply, {"ok": True, "pid": container.created.pid, "shim": os.getpid()})
-            except OSError:
-                # Nobody knows of the container, so nobody would ever delete it.
-                remains.clear(exec_root, shim.identity)
-            else:
-                shim.serve(container)
+        _detach(sock.fileno())
+        shim = _Shim(exec_root, ahead=ahead)
+        data = sock.recv(MAX_MESSAGE)
+        if data:
+            prctl.set_name(b"skiff-shim")
+            request = jsontext.loads(data)
+            name = check_id(str(request.get("id")))
+            _keep(shim, name, request, data, sock)
         code = 0
     except BaseException:  # a fork must not return into the launcher's loop; the reason goes to a file
         import traceback
 
-        with open(f"{exec_root}/shims/{request.get('id')}.crash", "w", encoding="utf-8") as file:
+        with open(f"{exec_root}/shims/{name}.crash", "w", encoding="utf-8") as file:
             traceback.print_exc(file=file)
     finally:
         os._exit(code)
 
 
-def _detach(reply: int) -> None:
+def _keep(shim: _Shim, identity: str, request: dict[str, Any], data: bytes, sock: _socket.socket) -> None:
+    """From the request to the end of the container."""
+    try:
+        container = shim.create(identity, request, data)
+    except maker.FORESEEN as error:
+        _answer(sock, maker.refusal(error))
+        return
+    try:
+        _answer(sock, {"ok": True, "pid": container.created.pid, "shim": os.getpid()})
+    except OSError:
+        # Nobody knows of the container, so nobody would ever delete it.
+        remains.clear(shim.exec_root, identity)
+    else:
+        shim.serve(container)
+
+
+def _detach(kept: int) -> None:
     """From the launcher: its session, its descriptors, its children."""
     os.setsid()
     prctl.prctl(prctl.PR_SET_CHILD_SUBREAPER, 1)
-    prctl.set_name(b"skiff-shim")
+    prctl.set_name(b"skiff-waiting")
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     signal.set_wakeup_fd(-1)
-    processes.close_all_but((reply,))
+    processes.close_all_but((kept,))
     os.chdir("/")
     os.umask(0o022)
 
 
-def _answer(reply: int, message: dict[str, Any]) -> None:
-    os.write(reply, jsontext.dumps(message).encode())
-    os.close(reply)
+def _answer(sock: _socket.socket, message: dict[str, Any]) -> None:
+    sock.send(jsontext.dumps(message).encode())
+    sock.close()
 
 
 class _Shim:
-    """The parts that a create request makes."""
+    """What does not depend on the request is made before it comes: the container's streams, and the process that will make it."""
 
-    def __init__(self, request: dict[str, Any], exec_root: str) -> None:
-        self._request = request
-        self._exec_root = exec_root
-        self.identity = check_id(str(request.get("id")))
+    def __init__(self, exec_root: str, *, ahead: bool) -> None:
+        self.exec_root = exec_root
         self._store = Store(f"{exec_root}/oci")
+        self._stdio = Stdio()
+        self._channels = Channels.pipes()
+        self._maker = Maker(self._make, rehearsal.go_through if ahead else None)
 
-    def create(self) -> Container:
+    def create(self, identity: str, request: dict[str, Any], data: bytes) -> Container:
         """All of it, or an error and nothing."""
-        wanted = self._request.get("cgroup") or {}
+        wanted = request.get("cgroup") or {}
         if wanted.get("driver", "cgroupfs") != "cgroupfs":
             raise InvalidInput(f"cgroup driver {wanted['driver']!r}: only cgroupfs is supported by this version")
-        path = wanted.get("path") or f"/skiff.slice/{self.identity}"
-        remains.clear(self._exec_root, self.identity)
-        ending.forget(self._exec_root, self.identity)
-        self._store.add(self.identity)
+        if not self._maker.lives():
+            self._maker = Maker(self._make)
+        self._maker.order(data)
+        remains.clear(self.exec_root, identity)
+        ending.forget(self.exec_root, identity)
+        self._store.add(identity)
         try:
-            return self._prepare(path)
+            return self._prepare(identity, request, open_manager(_place(request)))
         except BaseException:
-            self._undo()
+            self._undo(identity)
             raise
 
-    def _undo(self) -> None:
+    def _undo(self, identity: str) -> None:
         with suppress(FileNotFoundError):
-            os.unlink(f"{self._exec_root}/shims/{self.identity}.sock")
-        self._store.remove(self.identity)
+            os.unlink(f"{self.exec_root}/shims/{identity}.sock")
+        self._store.remove(identity)
 
-    def _prepare(self, path: str) -> Container:
-        log = jsonfile.from_request(self._request.get("log") or {})
-        stdio = Stdio(bool(self._request.get("stdin")))
-        self._listener = self._listen()
-        channels = Channels.pipes()
-        cgroup = open_manager(path)
+    def _prepare(self, identity: str, request: dict[str, Any], cgroup: CgroupManager) -> Container:
+        """Log and socket while the maker makes the rest, which is undone if they cannot be."""
+        stdio, channels = self._stdio, self._channels
+        self._maker.begin()
         try:
-            made = maker.run(lambda: self._make(cgroup, path, stdio, channels))
-        except maker.Died:
-            cgroup.kill(signals.SIGKILL)
-            cgroup.delete()
+            log = jsonfile.from_request(request.get("log") or {})
+            self._listener = self._listen(identity)
+        except BaseException:
+            with suppress(maker.Refusal):  # then the group may be another's
+                self._made(cgroup)
+                _clear(cgroup)
             raise
+        made = self._made(cgroup)
+        if not request.get("stdin"):
+            stdio.without_stdin()
         stdio.close_theirs()
         os.close(channels.inner)
         os.close(channels.write)
         created = Created(made["pid"], channels.read, channels.outer)
-        return Container(self.identity, self._exec_root, made["args"], created, cgroup, stdio, log, self._store)
+        return Container(identity, self.exec_root, made["program"], created, cgroup, stdio, log, self._store)
 
-    def _make(self, cgroup: CgroupManager, path: str, stdio: Stdio, channels: Channels) -> dict[str, Any]:
-        directory = os.path.abspath(str(self._request["bundle"]))
+    def _made(self, cgroup: CgroupManager) -> dict[str, Any]:
+        try:
+            return self._maker.result()
+        except maker.Died:
+            _clear(cgroup)
+            raise
+
+    def _make(self, request: dict[str, Any], begun: Callable[[], None]) -> dict[str, Any]:
+        """In the maker."""
+        identity, directory = request["id"], os.path.abspath(str(request["bundle"]))
         spec = bundle.load(directory)
         for stage in ("poststart", "poststop"):
             if (spec.get("hooks") or {}).get(stage):
                 raise Unsupported(f"hooks.{stage}: skiffd runs none: take it out of {directory}/config.json")
-        around = Surroundings(self.identity, self._store.root, cgroup)
-        around.mounts, around.stdio = self._request.get("mounts") or [], stdio.theirs
+        if not request.get("stdin"):
+            self._stdio.without_stdin()
+        around = Surroundings(identity, self._store.root, open_manager(_place(request)))
+        around.mounts, around.stdio = request.get("mounts") or [], self._stdio.theirs
         around.dies_with_parent = around.sibling = True
-        made = create(spec, directory, around, channels)
-        state = record(self.identity, made.pid, directory, path, spec)
+        begun()
+        made = create(spec, directory, around, self._channels)
+        state = record(identity, made.pid, directory, _place(request), spec)
         shim = os.getppid()
-        self._store.save(self.identity, {**state, "shim": shim, "shim_started": processes.start_time(shim)})
-        return {"pid": made.pid, "args": spec["process"]["args"]}
+        self._store.save_spec(identity, spec)
+        self._store.save(identity, {**state, "shim": shim, "shim_started": processes.start_time(shim)})
+        return {"pid": made.pid, "program": spec["process"]["args"][0][: maker.MAX_WORDS]}
 
-    def _listen(self) -> _socket.socket:
-        directory = f"{self._exec_root}/shims"
+    def _listen(self, identity: str) -> _socket.socket:
+        directory = f"{self.exec_root}/shims"
         os.makedirs(directory, mode=0o711, exist_ok=True)
         listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         before = os.umask(0o177)
-        listener.bind(f"{directory}/{self.identity}.sock")
+        listener.bind(f"{directory}/{identity}.sock")
         os.umask(before)
         listener.listen(BACKLOG)
         listener.setblocking(False)
@@ -173,3 +203,12 @@ class _Shim:
         loop.watch(self._listener.fileno(), READ, client_came)
         supervisor.reap()
         loop.run()
+
+
+def _clear(cgroup: CgroupManager) -> None:
+    cgroup.kill(signals.SIGKILL)
+    cgroup.delete()
+
+
+def _place(request: dict[str, Any]) -> str:
+    return (request.get("cgroup") or {}).get("path") or f"/skiff.slice/{request['id']}"

@@ -1,11 +1,17 @@
-"""A process that does one thing for its parent and ends; answer or error come through a pipe, as the protocol tells them."""
+"""A process that does one thing for its parent and ends; forked ahead of its order, it has by then gone through the motions once.
+
+It is asked in two steps, so that it can read and check while the parent still takes the name: an order, then the word to begin.
+Order, word and result are messages of a socket that keeps their borders; errors come back as the protocol tells them.
+"""
 
 from __future__ import annotations
 
+import _socket  # what socket wraps; the wrapper would load enum and selectors
 import os
 
-from skiff.errors import SkiffError
+from skiff.errors import SkiffError, suppress
 from skiff.linux import prctl, signals
+from skiff.shim import MAX_MESSAGE
 from skiff.spec import jsontext
 
 TYPE_CHECKING = False
@@ -13,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-CHUNK = 1 << 16
+    Action = Callable[[dict[str, Any], Callable[[], None]], dict[str, Any]]
+
 MAX_WORDS = 4096  # an error that quotes a request must still fit a message
 FORESEEN = (SkiffError, OSError, ValueError, KeyError, TypeError, AttributeError)
 
@@ -38,36 +45,96 @@ def refusal(error: Exception) -> dict[str, Any]:
     return {"ok": False, "error": {"step": step, "errno": number, "message": str(error)[:MAX_WORDS]}}
 
 
-def run(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What the action returns in a process of its own; Refusal for its error."""
-    parent = os.getpid()
-    answer, answers = os.pipe()
-    try:
-        pid = os.fork()
-        if pid == 0:
-            _make(action, answers, parent)
-    finally:
-        os.close(answers)
-    with open(answer, "rb") as file:
-        said = file.read()
-    os.waitpid(pid, 0)
-    if not said:
-        raise Died("the process that creates the container died: it may have been out of memory")
-    told: dict[str, Any] = jsontext.loads(said)
-    if not told["ok"]:
-        raise Refusal(told["error"])
-    return told
+class Maker:
+    """`action` gets the order and what to call before it changes anything; `rehearse` is called while there is no order.
+
+    `product` is what an error calls that which is made.
+    """
+
+    def __init__(self, action: Action, rehearse: Callable[[], None] | None = None, product: str = "container") -> None:
+        parent = os.getpid()
+        self._product = product
+        self._sock, theirs = pair()
+        try:
+            self._pid = os.fork()
+            if self._pid == 0:
+                self._sock.close()
+                _work(theirs, parent, action, rehearse)
+        finally:
+            theirs.close()
+
+    def fileno(self) -> int:
+        """Readable when there is a result."""
+        return self._sock.fileno()
+
+    def lives(self) -> bool:
+        """Whether it can be given an order."""
+        return os.waitpid(self._pid, os.WNOHANG) == (0, 0)
+
+    def order(self, data: bytes) -> None:
+        """Once."""
+        self._send(data)
+
+    def begin(self) -> None:
+        """It may change things from here on."""
+        self._send(b"\0")
+
+    def _send(self, data: bytes) -> None:
+        with suppress(ConnectionError):  # it is dead, as the result will tell
+            self._sock.send(data)
+
+    def result(self) -> dict[str, Any]:
+        """What the action returned, once; Refusal for its error. The process ends, and is for whoever waits for children."""
+        try:
+            said = self._sock.recv(MAX_MESSAGE)
+        except ConnectionError:
+            said = b""
+        self._sock.close()
+        if not said:
+            with suppress(ChildProcessError):
+                os.waitpid(self._pid, 0)
+            raise Died(f"the process that creates the {self._product} died: it may have been out of memory")
+        told: dict[str, Any] = jsontext.loads(said)
+        if not told["ok"]:
+            raise Refusal(told["error"])
+        return told
 
 
-def _make(action: Callable[[], dict[str, Any]], answers: int, parent: int) -> NoReturn:
+def pair() -> tuple[_socket.socket, _socket.socket]:
+    """Two ends of a socket that takes the longest message without waiting for its reader."""
+    ends = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    for end in ends:
+        end.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 2 * MAX_MESSAGE)
+    return ends
+
+
+def _work(sock: _socket.socket, parent: int, action: Action, rehearse: Callable[[], None] | None) -> NoReturn:
     try:
         prctl.prctl(prctl.PR_SET_PDEATHSIG, signals.SIGKILL)
         if os.getppid() == parent:
-            try:
-                told = {"ok": True, **action()}
-            except FORESEEN as error:
-                told = refusal(error)
-            with open(answers, "wb", closefd=False) as file:
-                file.write(jsontext.dumps(told).encode())
+            if rehearse is not None:
+                rehearse()
+            order = sock.recv(MAX_MESSAGE)
+            if order:
+                told = _do(order, action, sock)
+                sock.send(jsontext.dumps(told).encode())
     finally:
         os._exit(0)
+
+
+def _do(order: bytes, action: Action, sock: _socket.socket) -> dict[str, Any]:
+    waiting = True
+
+    def begun() -> None:
+        nonlocal waiting
+        waiting = False
+        if not sock.recv(1):
+            os._exit(1)
+
+    try:
+        told = {"ok": True, **action(jsontext.loads(order), begun)}
+    except FORESEEN as error:
+        told = refusal(error)
+    if waiting:
+        begun()  # what lies unread in the socket would turn the result into a broken connection
+    return told

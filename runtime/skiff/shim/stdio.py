@@ -21,17 +21,21 @@ DRAIN_CHUNKS = 32  # more than a pipe holds, so that a writer who goes on is not
 class Stdio:
     """Pipes with a container's end and ours; `theirs` is closed once init has been forked."""
 
-    def __init__(self, stdin: bool) -> None:
-        if stdin:
-            inner, self.stdin = os.pipe()
-            os.set_blocking(self.stdin, False)
-        else:
-            inner, self.stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), -1
+    def __init__(self) -> None:
+        inner, self.stdin = os.pipe()
         self.stdout, out = os.pipe()
         self.stderr, err = os.pipe()
-        for fd in (self.stdout, self.stderr):
+        for fd in (self.stdin, self.stdout, self.stderr):
             os.set_blocking(fd, False)  # a container can read its own output back and leave us none
         self.theirs = (inner, out, err)
+
+    def without_stdin(self) -> None:
+        """The container reads /dev/null, and nobody can write."""
+        os.close(self.stdin)
+        self.stdin = -1
+        null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        os.dup2(null, self.theirs[0], inheritable=False)
+        os.close(null)
 
     def close_theirs(self) -> None:
         """So that the end of file comes when the container's last process has gone."""

@@ -11,6 +11,7 @@ from skiff.oci.create import open_gate
 from skiff.shim import PROTOCOL
 from skiff.shim import exit as ending
 from skiff.shim.connection import Connection
+from skiff.shim.executions import Executions
 from skiff.shim.stdio import Input, Output
 
 TYPE_CHECKING = False
@@ -33,13 +34,13 @@ DRAIN_SECONDS = 2.0
 class Container:
     """What the shim was given."""
 
-    __slots__ = ("args", "cgroup", "created", "exec_root", "identity", "log", "stdio", "store")
+    __slots__ = ("cgroup", "created", "exec_root", "identity", "log", "program", "stdio", "store")
 
     def __init__(
-        self, identity: str, exec_root: str, args: list[str], created: Created, cgroup: CgroupManager, stdio: Stdio,
+        self, identity: str, exec_root: str, program: str, created: Created, cgroup: CgroupManager, stdio: Stdio,
         log: JsonFile | None, store: Store,
     ) -> None:  # fmt: skip
-        self.identity, self.exec_root, self.args = identity, exec_root, args
+        self.identity, self.exec_root, self.program = identity, exec_root, program
         self.created, self.cgroup, self.stdio, self.log, self.store = created, cgroup, stdio, log, store
 
 
@@ -57,6 +58,7 @@ class Supervisor:
         self._connections: list[Connection] = []
         self._waiting: list[Connection] = []
         self._deleting: list[Connection] = []
+        self._executions = Executions(loop, container.store, container.identity)
         self._stdin = Input(loop, container.stdio.stdin, self._stdin_relieved)
         stdio = container.stdio
         self._outputs = [
@@ -81,15 +83,17 @@ class Supervisor:
             "exit": self._exit,
         }
 
-    def handle(self, connection: Connection, message: dict[str, Any]) -> None:
-        """One request."""
+    def handle(self, connection: Connection, message: dict[str, Any], passed: list[int]) -> None:
+        """One request; the descriptors that came with it are closed when this returns."""
         op = message.get("op")
         if op == "start":
             self._start()
             connection.answer({"ok": True, "started": self._started})
         elif op == "kill":
-            self._kill(message.get("signal", signals.SIGTERM), bool(message.get("all")))
+            self._kill(message)
             connection.answer({"ok": True})
+        elif op == "exec":
+            self._executions.begin(connection, message, passed)
         elif op == "state":
             connection.answer({"ok": True, **self._state()})
         elif op == "wait":
@@ -117,7 +121,7 @@ class Supervisor:
         # From here on nothing blocked: the gate is a pipe, and exec ends at once.
         self._started = clock.now()
         try:
-            open_gate(self._container.created, self._container.args)
+            open_gate(self._container.created, self._container.program)
         except failure.CreateError as error:
             self._start_failed = 127 if error.errno == 2 else 126
             raise
@@ -127,14 +131,17 @@ class Supervisor:
     def _save(self) -> None:
         """For others to read; the shim itself goes by what it knows."""
         with suppress(SkiffError, OSError):
-            state = self._container.store.load(self._container.identity)
-            self._container.store.save(self._container.identity, {**state, "status": self._status})
+            self._container.store.mark(self._container.identity, self._status)
 
-    def _kill(self, signal: Any, everyone: bool) -> None:
+    def _kill(self, message: dict[str, Any]) -> None:
+        """The first process; with `all` every one, with `exec` that one."""
         status.require("kill", self._container.identity, self._status)
+        signal, process = message.get("signal", signals.SIGTERM), message.get("exec")
         if not isinstance(signal, int) or not 0 <= signal <= signals.LAST:
             raise InvalidInput(f"invalid signal: {signal!r}")
-        if everyone:
+        if process is not None:
+            self._executions.kill(process, signal)
+        elif message.get("all"):
             self._container.cgroup.kill(signal)
         elif self._reaped is None:
             os.kill(self._container.created.pid, signal)
@@ -159,6 +166,7 @@ class Supervisor:
         self._container.store.remove(self._container.identity)
         with suppress(FileNotFoundError):
             os.unlink(f"{self._container.exec_root}/shims/{self._container.identity}.sock")
+        self.reap()  # whoever waits for a process of exec is told before the end
         connection.answer({"ok": True})
         for other in list(self._connections):
             other.end()
@@ -213,7 +221,7 @@ class Supervisor:
         self._ended()
 
     def reap(self) -> None:
-        """Some child has ended: init, or an orphan that came to us."""
+        """Some child has ended: init, one of exec, or an orphan that came to us."""
         while True:
             try:
                 pid, wait_status = os.waitpid(-1, os.WNOHANG)
@@ -226,6 +234,8 @@ class Supervisor:
                 self._container.cgroup.kill(signals.SIGKILL)
                 self._stdin.close()
                 self.loop.after(DRAIN_SECONDS, self._drain)
+            else:
+                self._executions.reaped(pid, wait_status)
         self._ended()
 
     def _drain(self) -> None:

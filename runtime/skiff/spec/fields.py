@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skiff.errors import InvalidInput
+from skiff.errors import InvalidInput, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Checker:
             raise self.wrong(key, "is missing" if value is None else "must be a string")
         if "\0" in value:
             raise self.wrong(key, "must not contain a zero byte")
+        if value.isascii():
+            return value
         try:
             value.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
@@ -57,6 +59,10 @@ class Checker:
 
     def strings(self, key: str, value: Any) -> list[str]:
         """An array of strings."""
+        with suppress(TypeError):
+            together = "".join(value)
+            if isinstance(value, list) and together.isascii() and "\0" not in together:
+                return value
         return [self.text(f"{key}[{index}]", item) for index, item in enumerate(self.sequence(key, value))]
 
     def optional_strings(self, key: str, value: Any) -> list[str]:

@@ -40,7 +40,7 @@ def _alarm() -> Any:
 
 @pytest.mark.usefixtures("_alarm")
 def test_output_that_the_container_took_back_is_not_waited_for() -> None:
-    stdio, loop, said = Stdio(False), Told(), []
+    stdio, loop, said = Stdio(), Told(), []
     as_loop: Any = loop
     output = Output(as_loop, 1, stdio.stdout, lambda _, data: said.append(data), lambda _: None)
     loop.callbacks[stdio.stdout](READ)
@@ -54,7 +54,7 @@ def test_output_that_the_container_took_back_is_not_waited_for() -> None:
 
 @pytest.mark.usefixtures("_alarm")
 def test_a_writer_that_goes_on_does_not_hold_up_the_end() -> None:
-    stdio, loop = Stdio(False), Told()
+    stdio, loop = Stdio(), Told()
     as_loop: Any = loop
 
     def goes_on(_number: int, _data: bytes) -> None:

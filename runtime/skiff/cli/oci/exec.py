@@ -9,11 +9,9 @@ from skiff.cli.oci import options, passed, waiting
 from skiff.cli.oci.log import LOG
 from skiff.cli.oci.run import open_terminal
 from skiff.errors import Conflict, InvalidInput
-from skiff.linux import prctl, processes, scheduling
-from skiff.oci import joining, seccomp, status, store
-from skiff.oci.attendance import Attendance, Channels
-from skiff.oci.create import hook_state
-from skiff.oci.listener import Listener
+from skiff.linux import prctl
+from skiff.oci import execution, store
+from skiff.oci.execution import Execution
 from skiff.oci.process import unknown_capabilities
 from skiff.spec import jsontext, validate
 from skiff.spec.fields import Checker
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from skiff.cli.oci.terminal import Terminal
-    from skiff.oci.joining import JoiningPlan
     from skiff.spec.types import Process, Spec
 
 FLAGS = {
@@ -99,43 +96,17 @@ class _Request:
 
     def _start(self) -> int:
         state = self._containers.load(self._identity)
-        if state["status"] == status.PAUSED and "ignore-paused" not in self._flags:
-            raise Conflict("cannot exec in a paused container: resume it first, or give --ignore-paused")
-        if state["status"] not in (status.CREATED, status.RUNNING, status.PAUSED):
-            raise Conflict(f"cannot exec in a container that is {state['status']}")
-        plan = joining.plan(state["pid"], self._process, self._cgroups(state["cgroup"]))
-        attending = Attendance(plan, Channels.pipes())
-        try:
-            if processes.start_time(state["pid"]) != state["started"]:
-                raise Conflict("cannot exec in a stopped container")
-            self._complete(plan, attending)
-            attending.begin(lambda: joining.Joining(plan, attending.channels.write, attending.channels.inner))
-            attending.until_ready()
-            attending.until_exec()
-            if "pid-file" in self._flags:
+        execution.require_alive(state, paused_too="ignore-paused" in self._flags)
+        wanted = Execution(state, self._spec, self._process, self._cgroups(state["cgroup"]), self._containers.root)
+        wanted.preserved, wanted.console = self._preserved, self._console
+        attending = wanted.start()
+        if "pid-file" in self._flags:
+            try:
                 store.replace(self._flags["pid-file"], str(attending.pid))
-        except BaseException:
-            attending.abandon()
-            raise
-        finally:
-            plan.close()
-            if attending.listener is not None:
-                attending.listener.close()
+            except BaseException:
+                attending.abandon()
+                raise
         return attending.pid
-
-    def _complete(self, plan: JoiningPlan, attending: Attendance) -> None:
-        """What is the container's and not the process's own."""
-        linux = self._spec.get("linux") or {}
-        profile = linux.get("seccomp")
-        plan.preserved, plan.console = self._preserved, self._console
-        plan.process.keyring = b"_ses." + os.fsencode(self._identity)
-        if linux.get("personality"):
-            plan.process.personality = scheduling.DOMAINS[linux["personality"]["domain"]]
-        if profile:
-            plan.process.filter = seccomp.load(profile, self._containers.root)
-            if plan.process.filter.notifies:
-                state = hook_state(self._spec, self._identity, self._containers.load(self._identity)["bundle"])
-                attending.listener = Listener(profile, {**state, "status": status.RUNNING})
 
     def _cgroups(self, path: str) -> list[str]:
         """The files to enter; --cgroup names one below, for all controllers or for some."""
