@@ -103,6 +103,7 @@ def wait_until_gone(pid: int) -> None:
 def test_a_launcher_that_dies_is_replaced(loaded: Daemon) -> None:
     exec_root = loaded.arguments[loaded.arguments.index("--exec-root") + 1]
     run_detached(loaded, "before", "sleep 1000")
+    wait_until(lambda: len(launchers(exec_root)) == 1)  # a shim forked ahead has its name for a moment
     (launcher,) = launchers(exec_root)
     os.kill(launcher, signal.SIGKILL)
     done = loaded.skiff("run", "--rm", "--network", "none", "busybox", "echo", "again")

@@ -31,13 +31,22 @@ def traces(daemon: Daemon) -> dict[str, object]:
             for name in (*directories, *files)
             if seccomp.CACHE not in os.path.join(directory, name)  # kept for the next container
         ),
-        "processes": sum(run_root.encode() in cmdline for cmdline in cmdlines()),
+        "processes": shims(run_root),
     }
 
 
 def cgroups() -> list[str]:
     """Of containers, whoever's they are: other engines may be at work on this host."""
     return glob.glob("/sys/fs/cgroup/**/skiff.slice/" + "[0-9a-f]" * 64, recursive=True)
+
+
+def shims(run_root: str) -> int:
+    """Shims, and what they have forked that is no program yet; not the launcher, nor the shim that waits for the next container."""
+    found = 0
+    for path in glob.glob("/proc/[0-9]*"):
+        with contextlib.suppress(OSError), open(f"{path}/cmdline", "rb") as cmdline, open(f"{path}/comm", encoding="utf-8") as comm:
+            found += run_root.encode() in cmdline.read() and comm.read() == "skiff-shim\n"
+    return found
 
 
 def cmdlines() -> list[bytes]:

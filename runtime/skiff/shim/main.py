@@ -36,6 +36,7 @@ else:
     import _signal as signal  # what signal wraps; the wrapper would load enum
 
 BACKLOG = 64
+NAME = b"skiff-shim"
 
 
 def run(exec_root: str, sock: _socket.socket, *, ahead: bool) -> NoReturn:
@@ -46,7 +47,7 @@ def run(exec_root: str, sock: _socket.socket, *, ahead: bool) -> NoReturn:
         shim = _Shim(exec_root, ahead=ahead)
         data = sock.recv(MAX_MESSAGE)
         if data:
-            prctl.set_name(b"skiff-shim")
+            prctl.set_name(NAME)
             request = jsontext.loads(data)
             name = check_id(str(request.get("id")))
             _keep(shim, name, request, data, sock)
@@ -157,6 +158,7 @@ class _Shim:
 
     def _make(self, request: dict[str, Any], begun: Callable[[], None]) -> dict[str, Any]:
         """In the maker."""
+        prctl.set_name(NAME)
         identity, directory = request["id"], os.path.abspath(str(request["bundle"]))
         spec = bundle.load(directory)
         for stage in ("poststart", "poststop"):
