@@ -86,7 +86,7 @@ def _read(path: str) -> "Any":
 
 
 def running(home: str, proc: str = "/proc") -> "List[Tuple[str, str]]":
-    """What each process of the runtime is (daemon, launcher, shim, client) and its version; "current" where it does not tell."""
+    """What each process of the runtime is (daemon, launcher, waiting, shim, client) and its version; "current" where it does not tell."""
     head = os.fsencode(home) + b"/"
     found = []
     for pid in filter(str.isdigit, os.listdir(proc)):
@@ -107,7 +107,8 @@ def running(home: str, proc: str = "/proc") -> "List[Tuple[str, str]]":
 
 def _role(word: bytes, name: bytes) -> str:
     if word == b"launcher":
-        return "launcher" if name == b"skiff-launcher" else "shim"
+        # One shim and its maker wait for the next container.
+        return {b"skiff-launcher": "launcher", b"skiff-waiting": "waiting"}.get(name, "shim")
     return "daemon" if word == b"skiffd" else "client"
 
 

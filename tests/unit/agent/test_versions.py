@@ -237,6 +237,7 @@ def test_the_description_of_a_host_is_what_its_text_alone_prints(root: Path, tmp
         tmp_path / "proc",
         (f"/usr/bin/python3 -I -S {main} skiffd", "python3"),
         (f"/usr/bin/python3 -I {main} launcher /run/skiff", "skiff-launcher"),
+        (f"/usr/bin/python3 -I {main} launcher /run/skiff", "skiff-waiting"),
         (f"/usr/bin/python3 -I {home}/0.1.0/skiff/__main__.py launcher /run/skiff", "skiff-shim"),
         (f"grep {main}", "grep"),
     )
