@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    from skiff.cgroup.manager import CgroupManager
 else:
     import _signal as signal  # what signal wraps; the wrapper would load enum
 
@@ -118,7 +117,7 @@ class _Shim:
         ending.forget(self.exec_root, identity)
         self._store.add(identity)
         try:
-            return self._prepare(identity, request, open_manager(_place(request)))
+            return self._prepare(identity, request)
         except BaseException:
             self._undo(identity)
             raise
@@ -128,7 +127,7 @@ class _Shim:
             os.unlink(f"{self.exec_root}/shims/{identity}.sock")
         self._store.remove(identity)
 
-    def _prepare(self, identity: str, request: dict[str, Any], cgroup: CgroupManager) -> Container:
+    def _prepare(self, identity: str, request: dict[str, Any]) -> Container:
         """Log and socket while the maker makes the rest, which is undone if they cannot be."""
         stdio, channels = self._stdio, self._channels
         self._maker.begin()
@@ -137,23 +136,23 @@ class _Shim:
             self._listener = self._listen(identity)
         except BaseException:
             with suppress(maker.Refusal):  # then the group may be another's
-                self._made(cgroup)
-                _clear(cgroup)
+                self._made(request)
+                _clear(request)
             raise
-        made = self._made(cgroup)
+        made = self._made(request)
         if not request.get("stdin"):
             stdio.without_stdin()
         stdio.close_theirs()
         os.close(channels.inner)
         os.close(channels.write)
         created = Created(made["pid"], channels.read, channels.outer)
-        return Container(identity, self.exec_root, made["program"], created, cgroup, stdio, log, self._store)
+        return Container(identity, self.exec_root, made["program"], created, _place(request), stdio, log, self._store)
 
-    def _made(self, cgroup: CgroupManager) -> dict[str, Any]:
+    def _made(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._maker.result()
         except maker.Died:
-            _clear(cgroup)
+            _clear(request)
             raise
 
     def _make(self, request: dict[str, Any], begun: Callable[[], None]) -> dict[str, Any]:
@@ -207,7 +206,8 @@ class _Shim:
         loop.run()
 
 
-def _clear(cgroup: CgroupManager) -> None:
+def _clear(request: dict[str, Any]) -> None:
+    cgroup = open_manager(_place(request))
     cgroup.kill(signals.SIGKILL)
     cgroup.delete()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from skiff.cgroup.manager import open_manager
 from skiff.errors import Conflict, InvalidInput, SkiffError, suppress
 from skiff.linux import signals
 from skiff.oci import clock, failure, status
@@ -32,16 +33,24 @@ DRAIN_SECONDS = 2.0
 
 
 class Container:
-    """What the shim was given."""
+    """What the shim was given; its control group is opened when it is wanted, which in an idle container it is not."""
 
-    __slots__ = ("cgroup", "created", "exec_root", "identity", "log", "program", "stdio", "store")
+    __slots__ = ("_cgroup", "created", "exec_root", "identity", "log", "place", "program", "stdio", "store")
 
     def __init__(
-        self, identity: str, exec_root: str, program: str, created: Created, cgroup: CgroupManager, stdio: Stdio,
+        self, identity: str, exec_root: str, program: str, created: Created, place: str, stdio: Stdio,
         log: JsonFile | None, store: Store,
     ) -> None:  # fmt: skip
         self.identity, self.exec_root, self.program = identity, exec_root, program
-        self.created, self.cgroup, self.stdio, self.log, self.store = created, cgroup, stdio, log, store
+        self.created, self.place, self.stdio, self.log, self.store = created, place, stdio, log, store
+        self._cgroup: CgroupManager | None = None
+
+    @property
+    def cgroup(self) -> CgroupManager:
+        """Of the container."""
+        if self._cgroup is None:
+            self._cgroup = open_manager(self.place)
+        return self._cgroup
 
 
 class Supervisor:
