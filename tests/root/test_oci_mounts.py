@@ -133,6 +133,19 @@ def test_a_read_only_dev_has_its_devices(oci: Oci) -> None:
     assert oci("run", "-b", str(bundle), "a").stdout.split() == ["1", "1", "0"]
 
 
+def test_a_read_only_tmpfs_has_its_devices_and_mount_points(oci: Oci) -> None:
+    def readonly(spec: dict[str, Any]) -> None:
+        spec["mounts"] += [
+            {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["ro"]},
+            {"destination": "/mnt/below", "type": "tmpfs", "source": "tmpfs"},
+        ]
+        spec["linux"]["devices"] = [{"path": "/mnt/zero", "type": "c", "major": 1, "minor": 5}]
+
+    bundle = oci.bundle("a", "sh", "-c", "head -c 1 /mnt/zero | wc -c; touch /mnt/x; echo $?; touch /mnt/below/x; echo $?")
+    oci.spec("a", readonly)
+    assert oci("run", "-b", str(bundle), "a").stdout.split() == ["1", "1", "0"]
+
+
 def test_devices_of_the_document(oci: Oci) -> None:
     devices = [
         {"path": "/dev/own/zero", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 3, "gid": 4},

@@ -130,10 +130,10 @@ def _finish(spec: Spec) -> list[Operation]:
     if propagation & ms.MS_UNBINDABLE:
         made.append(RootPropagation(propagation))
     for mount in mounts:
-        if mount["destination"].rstrip("/") == "/dev" and mount.get("type") == "tmpfs":
+        if mount.get("type") == "tmpfs":
             flags = mountoptions.parse(mount.get("options") or []).flags
             if flags & ms.MS_RDONLY:
-                made.append(Remount(b"/dev", flags))
+                made.append(Remount(os.fsencode(mount["destination"]), flags))
     return made
 
 
@@ -168,16 +168,13 @@ def _mount(mount: SpecMount, spec: Spec, bundle: str, cgroups: list[View]) -> li
     if label and kind in _LABELLED:
         labels.require_selinux("linux.mountLabel")
         options.data += b'%scontext="%s"' % (b"," if options.data else b"", os.fsencode(label))
-    flags = options.flags
-    later = kind == "tmpfs" and flags & ms.MS_RDONLY
-    if later:
-        # Writable while mount points and nodes are made in it; /dev is that to the end.
-        options.flags &= ~ms.MS_RDONLY
+    if kind == "tmpfs":
+        options.flags &= ~ms.MS_RDONLY  # writable while mount points and devices are made in it
     operation = Mount(source, target, os.fsencode(kind), options)
     if mount.get("uidMappings") or options.own & {"idmap", "ridmap"}:
         chosen = mount if mount.get("uidMappings") else spec.get("linux") or {}
         operation.idmap = (chosen.get("uidMappings") or [], chosen.get("gidMappings") or [])
-    return [operation, Remount(target, flags)] if later and target.rstrip(b"/") != b"/dev" else [operation]
+    return [operation]
 
 
 def _cgroup(target: bytes, options: Options, cgroups: list[View]) -> list[Operation]:
