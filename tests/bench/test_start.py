@@ -104,6 +104,7 @@ def version_one_alone() -> Iterator[None]:
     namespaces.unshare(namespaces.CLONE_NEWNS)
     mounts.mount(None, b"/", None, mounts.MS_PRIVATE | mounts.MS_REC)
     mounts.unmount(os.fsencode(layout.unified), mounts.MNT_DETACH)
+    mounts.mount(b"tmpfs", os.fsencode(layout.unified), b"tmpfs", 0)  # crun leaves files below it
     try:
         yield
     finally:

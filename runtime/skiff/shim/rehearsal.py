@@ -10,14 +10,29 @@ from skiff.cgroup import device_rules, v1_settings
 from skiff.oci import namespaces, rootfs
 from skiff.oci.process import ProcessPlan
 from skiff.spec import defaults, jsontext, validate
-from skiff.spec.seccomp_profile import default_profile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from skiff.spec.types import Spec
+
+ENOUGH = 2  # of a kind: the second touches nothing that the first has not
+
+
+def _example() -> Spec:
+    """Docker's default container, with little of each."""
+    spec = defaults.default_spec()
+    linux = spec["linux"]
+    spec["mounts"] = spec["mounts"][:ENOUGH]
+    linux["resources"]["devices"] = linux["resources"]["devices"][-ENOUGH:]
+    linux["maskedPaths"], linux["readonlyPaths"] = linux["maskedPaths"][:ENOUGH], linux["readonlyPaths"][:ENOUGH]
+    rule = {"names": ["read", "write"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}]}
+    linux["seccomp"] = {"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [rule]}
+    return spec
 
 
 def go_through() -> None:
-    """Docker's default container, up to the moment before anything would be changed."""
-    spec = defaults.default_spec()
-    spec["linux"]["seccomp"] = default_profile(defaults.CAPABILITIES)
-    spec = jsontext.loads(jsontext.dumps(spec, sort_keys=True))
+    """Up to the moment before anything would be changed."""
+    spec = jsontext.loads(jsontext.dumps(_example(), sort_keys=True))
     validate.validate(spec, "rehearsal")
     resources = spec["linux"]["resources"]
     v1_settings.settings(resources, lambda _controller, _name: True)
