@@ -45,7 +45,7 @@ def test_its_greeting_follows_the_containers_life(box: Box) -> None:
     assert (ended["code"], ended["signal"], ended["oom"]) == (7, None, False)
     second = container.connect()
     second.close()
-    assert second.hello == {"shim": 2, "id": "c1", "pid": 0, "status": "stopped", "started": started, "exit": ended}
+    assert second.hello == {"shim": 1, "id": "c1", "pid": 0, "status": "stopped", "started": started, "exit": ended}
 
 
 def test_the_exit_record_outlives_the_shim(box: Box) -> None:
