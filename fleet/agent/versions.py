@@ -86,7 +86,7 @@ def _read(path: str) -> "Any":
 
 
 def running(home: str, proc: str = "/proc") -> "List[Tuple[str, str]]":
-    """What each process of the runtime is (daemon, launcher, waiting, shim, client) and its version; "current" where it does not tell."""
+    """What each process of the runtime is (daemon, launcher, waiting, shim, client), its version; "current" where none is told."""
     head = os.fsencode(home) + b"/"
     found = []
     for pid in filter(str.isdigit, os.listdir(proc)):
