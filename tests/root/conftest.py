@@ -20,7 +20,7 @@ from skiff.linux import mounts, namespaces, network, prctl
 from tests.root.box import Box
 from tests.root.oci import Oci
 
-PATIENCE = 5.0
+PATIENCE = 30.0  # where something is awaited: under an emulator a step takes ten times as long
 # Where systemd does not run there are no scopes; the lab's hosts and the virtual machine have it.
 collect_ignore = [] if os.path.isdir("/run/systemd/system") else ["test_scope.py"]
 _NUMBERS = itertools.count()

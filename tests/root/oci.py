@@ -99,7 +99,7 @@ class Oci:
             open(self.box.path / "errors", "w+", encoding="utf-8") as err,
         ):
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, timeout=30, pass_fds=self.pass_fds
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, timeout=120, pass_fds=self.pass_fds
             )
             out.seek(0)
             err.seek(0)

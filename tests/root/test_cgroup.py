@@ -210,7 +210,7 @@ def test_what_forks_is_killed_to_the_last(real: CgroupManager, until: Callable[[
     real.entered()
     real.kill(signal.SIGKILL)
     process.wait(10)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     until(lambda: real.pids() == [])
 
 
@@ -408,7 +408,7 @@ def test_what_cannot_be_frozen_is_hunted(real: CgroupManager, monkeypatch: pytes
     process.stdout.readline()
     group.kill(signal.SIGKILL)
     process.wait(10)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert group.pids() == []
 
 
@@ -423,7 +423,7 @@ def test_a_group_that_is_removed_while_a_signal_is_sent_needs_no_thaw(real: Cgro
     def killed_and_removed(_: str, number: int) -> None:
         process.send_signal(number)
         freeze(False)
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
         group.delete()
 
     freeze = group.freeze

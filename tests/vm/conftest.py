@@ -2,6 +2,7 @@
 
 cgroup2          a Debian with its own kernel, version 2 of control groups alone, systemd 252, this repository in /root/skiff
 selinux          the same with SELinux, enforcing, every file labelled
+el8              that once more, looking like release 8, with the lab's packages; it reboots
 """
 
 from __future__ import annotations
@@ -51,4 +52,10 @@ def cgroup2(vm_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="session")
 def selinux(vm_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     with _boot(image.SELINUX, tmp_path_factory.mktemp("vm")) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def el8(vm_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with _boot(image.EL8, tmp_path_factory.mktemp("vm")) as machine:
         yield machine

@@ -36,8 +36,10 @@ BASE_PACKAGES = (
 )
 SELINUX_PACKAGES = ("selinux-policy-default", "policycoreutils", "selinux-utils")
 CGROUP2 = Recipe(packages=("runc",), arguments=("systemd.unified_cgroup_hierarchy=1",))
-# Release 8: the last where `selinux: disabled` is the file's word alone, for grubby is no package of Debian's.
-SELINUX = Recipe(arguments=("security=selinux", "selinux=1"), selinux=True, release="el8")
+SELINUX = Recipe(arguments=("security=selinux", "selinux=1", "enforcing=1"), selinux=True)
+# The last release where `selinux: disabled` is the file's word alone, for grubby is no package of Debian's. What enforces is the
+# file's word too: a kernel that was told so would have it over the file.
+EL8 = Recipe(arguments=("security=selinux", "selinux=1"), selinux=True, release="el8")
 
 MASKED_UNITS = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service"),
@@ -60,6 +62,7 @@ FILES = (
     recipe.File("/etc/fstab", "tmpfs /tmp tmpfs mode=1777 0 0\n"),
     recipe.File("/etc/hostname", "vm\n"),
 )
+SLOW = recipe.File("/etc/systemd/system.conf.d/vm.conf", "[Manager]\nDefaultTimeoutStartSec=900\n")  # firewalld, emulated
 # The release's own file names a policy that Debian has not.
 SELINUX_CONFIG = recipe.File("/etc/selinux/config", recipe.SELINUX.replace("SELINUXTYPE=targeted", "SELINUXTYPE=default"))
 LAB_ONLY = ("/etc/systemd/system/lab-prepare.service", f"{recipe.HIDDEN}/prepare")  # for a host that shares the machine's kernel
@@ -79,7 +82,16 @@ class Image:
 
 def obtain(wanted: Recipe, directory: Path = CACHE) -> Image:
     """The image from the cache, or built: that takes minutes."""
-    made_of: tuple[object, ...] = (BASE_PACKAGES, SELINUX_PACKAGES, MASKED_UNITS, FILES, SELINUX_CONFIG, wanted, Path(__file__))
+    made_of: tuple[object, ...] = (
+        BASE_PACKAGES,
+        SELINUX_PACKAGES,
+        MASKED_UNITS,
+        FILES,
+        SELINUX_CONFIG,
+        SLOW,
+        wanted,
+        Path(__file__),
+    )
     layers: tuple[Path, ...] = ()
     if wanted.release:  # before the build, for the cache has one lock
         layers = look.layer(directory, recipe.RELEASES[wanted.release]), rpms.repository(directory, wanted.release)
@@ -95,7 +107,7 @@ def _build(aside: Path, fd: int, wanted: Recipe, layers: tuple[Path, ...]) -> No
     rootfs.debootstrap(aside, tree, (*packages, *recipe.DEBIAN_PACKAGES) if layers else packages, fd)
     if layers:
         _look_like(tree, *layers)
-    for file in (*FILES, *([SELINUX_CONFIG] if wanted.selinux else [])):
+    for file in (*FILES, *([SELINUX_CONFIG, SLOW] if layers else [])):
         rootfs.write(tree, file)
     for unit in MASKED_UNITS:
         mask = tree / "etc/systemd/system" / unit

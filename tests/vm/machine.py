@@ -19,14 +19,14 @@ class Machine:
     """One that runs; its disk's changes vanish with it."""
 
     def __init__(self, image: Image, directory: Path) -> None:
-        self._image = image
+        self.image = image
         self.console = directory / "console.log"
         self.port = free_port()
         with self.console.open("wb") as console:
             self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
 
     def _command(self) -> list[str]:
-        image = self._image
+        image = self.image
         arguments = ("root=/dev/vda", "rw", "console=ttyS0", "net.ifnames=0", "quiet", *image.recipe.arguments)
         return [
             *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", MEMORY),
@@ -65,11 +65,11 @@ class Machine:
     def run(self, command: str, stdin: bytes = b"", timeout: float = 300.0) -> subprocess.CompletedProcess[bytes]:
         """A shell command as root; its status is 255 where there was no connection."""
         options = [
-            *("HostKeyAlias=vm", f"UserKnownHostsFile={self._image.known_hosts}", "StrictHostKeyChecking=yes"),
+            *("HostKeyAlias=vm", f"UserKnownHostsFile={self.image.known_hosts}", "StrictHostKeyChecking=yes"),
             *("IdentitiesOnly=yes", "BatchMode=yes", "ConnectTimeout=20", "LogLevel=ERROR"),
         ]
         words = [word for option in options for word in ("-o", option)]
-        argv = ["ssh", "-F", "none", "-i", str(self._image.identity), *words, "-p", str(self.port), "root@127.0.0.1", command]
+        argv = ["ssh", "-F", "none", "-i", str(self.image.identity), *words, "-p", str(self.port), "root@127.0.0.1", command]
         return subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
 
     def install_repository(self) -> None:
