@@ -105,9 +105,10 @@ class RebootRun:
         if boot:
             # Ordered, it comes: whatever befell the connection since, what the host is after it counts.
             reasons = outcome.reboot or self._before.reboot
+            end = self._reboots.clock() + self._reboots.timeout
             try:
-                self._wait(boot)
-                outcome = self._part(replace(self._job, mode=VERIFY, reboot=None, selection=Selection(boot=True)))
+                self._wait(boot, end)
+                outcome = self._verified(end)
                 outcome.rebooted = reasons
                 if outcome.reboot:
                     outcome.state = events.FAILED
@@ -133,18 +134,29 @@ class RebootRun:
     def _tell(self, kind: str, data: Mapping[str, object]) -> None:
         self._emit(Event(self._host.name, kind, data))
 
-    def _wait(self, boot: str) -> None:
-        """Until the host has another boot and has started everything, or the time is over.
+    def _verified(self, end: float) -> HostOutcome:
+        """The verification; a host that has only just come back may be too busy for a login, and has until `end` for it."""
+        while True:
+            outcome = self._part(replace(self._job, mode=VERIFY, reboot=None, selection=Selection(boot=True)))
+            if outcome.state != events.UNREACHABLE or self._stopping.is_set() or self._reboots.clock() >= end:
+                return outcome
+            self._pause()
+
+    def _pause(self) -> None:
+        self._reboots.pause(random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE))  # noqa: S311 # no secret
+
+    def _wait(self, boot: str, end: float) -> None:
+        """Until the host has another boot and has started everything, or `end` has come.
 
         Raises:
             HostError: it is not back in time, told with the last that was seen of it.
         """
         begun = self._reboots.clock()
         last, back = "the host still ran", False
-        while self._reboots.clock() - begun < self._reboots.timeout:
+        while self._reboots.clock() < end:
             if self._stopping.is_set():
                 raise HostError("interrupted while it reboots", last, "run again: the next run looks at it and verifies")
-            self._reboots.pause(random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE))  # noqa: S311 # no secret
+            self._pause()
             try:
                 now, state = self._look()
             except UnreachableError as error:

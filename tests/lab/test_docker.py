@@ -129,9 +129,10 @@ def test_a_host_changes_its_engine_and_back(suite: Suite, lab: Lab, fresh_host: 
     assert ask(lab, host, "readlink -f /proc/$(systemctl show --property=MainPID --value docker)/exe") == "/usr/bin/dockerd"
     assert not {"docker", "docker.service"} & set(ask(lab, host, "ls /usr/local/bin /etc/systemd/system").split("\n"))
     # And back, with a container of Docker's at work, which has to be stopped.
-    load(lab, host, "docker", tmp_path)
+    asking, image = Suite(lab, tmp_path), ("--file", str(probe_image.build(report=lambda _: None, root=tmp_path)))
+    assert changed(asking.document("images.push", host, *image)[host]) == [f"images:{Path(image[1]).name}"]
+    assert asking.document("images.push", host, *image)[host]["state"] == "ok"
     run(lab, host, "docker", "theirs", "--detach", "--stop-timeout 1")
-    asking = Suite(lab, tmp_path)
     (container,) = json.loads(asking.run("ps", host, "--json").stdout)[host]["containers"]
     assert (container["names"], container["command"]) == (["theirs"], "sleep 1000")
     assert [json.loads(asking.run("logs", host, name, "--json").stdout)[host]["lines"] for name in ("theirs", "nix")] == [[], None]

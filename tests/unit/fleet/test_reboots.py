@@ -28,11 +28,15 @@ class Machine:
         self.boot, self.needs = 1, needs
         self.away, self.starting, self.cured = away, starting, cured
         self.refuses = self.drifts = False
+        self.busy = 0  # logins that fail once it is back
         self.rebooting = 0
         self.log: List[str] = []
 
     def transport(self) -> Transport:
         fault = UnreachableError("no route to host") if self._is_away() else None
+        if fault is None and self.boot > 1 and not self.starting and self.busy:
+            self.busy -= 1
+            fault = UnreachableError("opened no session")
         return FakeTransport(self._open, fault=fault)
 
     def _is_away(self) -> bool:
@@ -160,6 +164,13 @@ def test_containers_that_would_be_lost_stand_against_it_unless_by_force(force: b
     assert machine.boot == boot
     assert [fault.brief for fault in outcomes["a"].faults] == ([] if force else [REFUSED["brief"]])
     assert outcomes["a"].state == ("changed" if force else "failed")
+
+
+def test_a_host_too_busy_for_a_login_after_its_boot_is_tried_again() -> None:
+    machine = Machine()
+    machine.busy = 5
+    outcomes, _, _ = run({"a": machine})
+    assert (states(outcomes), machine.busy, machine.log[-1]) == ({"a": "changed"}, 0, "verify on 2")
 
 
 def test_a_host_that_is_refused_holds_up_no_other() -> None:
