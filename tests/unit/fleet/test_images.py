@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 import tarfile
@@ -11,14 +12,17 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 
 import pytest
 
+from fleet import bootstrap
 from fleet.content import Content
 from fleet.errors import UsageError
 from fleet.events import Event
+from fleet.exchange.session import Session
 from fleet.images import archive, packing
 from fleet.run import images
+from fleet.transport.fake import FakeChannel
 from tests.unit.fleet import archives
 from tests.unit.fleet.test_run import host_run
-from tests.unit.fleet.wire import agent, done, job, plan, result
+from tests.unit.fleet.wire import Agent, agent, done, job, plan, result
 
 Members = Dict[str, bytes]
 
@@ -208,3 +212,18 @@ def test_a_reader_starts_at_the_beginning_each_time(tmp_path: Path) -> None:
         file.flush()
         first, second = (packing.Unnamed(file).open("rb") for _ in range(2))
         assert (first.read(1), second.read(), first.read()) == (b"a", b"abc", b"bc")
+
+
+def test_a_host_that_takes_bytes_slowly_is_not_silent() -> None:
+    content, ticks = Content.of(bytes(8 << 20)), itertools.count()
+
+    def script(message: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+        return {"desired": [{"type": "need", "sha256": [content.sha256]}], "content": [done()]}[str(message["type"])]
+
+    started = bootstrap.prepare(False)
+    channel = FakeChannel(Agent(started.marker, script))
+    # A second passes at every look at the clock: each of the pieces is quick, and all of them are not.
+    session = Session(channel, started, None, 1e9, 60.0, lambda: False, lambda: float(next(ticks)))
+    session.hello(lambda _: "")
+    assert [message["type"] for message in session.run({}, {content.sha256: content})] == ["done"]
+    assert next(ticks) > 120
