@@ -11,7 +11,7 @@ from fleet.checks import CRITICAL
 from fleet.events import Event, Fault, HostOutcome, Listener
 from fleet.inventory.model import Host
 from fleet.roles import defaults
-from fleet.rollout import position, standing
+from fleet.rollout import gate, position, standing
 from fleet.rollout.gate import Stopped
 from fleet.rollout.position import Line, Position
 from fleet.rollout.standing import Standing
@@ -107,12 +107,13 @@ class Crew:
         return self._verb == BACK or bool(self._base.inputs["succession"]["back"])
 
     def change(self, told: Position, names: Sequence[str]) -> Dict[str, Line]:
-        """Brings the version to hosts; what became of each.
+        """Brings the version to hosts; what became of each. They are verified here unless a gate does.
 
         Raises:
             Stopped: somebody interrupted it.
         """
-        return {one.host: became(one) for one in self._run(self._job(APPLY, told), names, self._show(self._base))}
+        job = replace(self._job(APPLY, told), probed=gate.VERIFY not in told.terms.gates)
+        return {one.host: became(one) for one in self._run(job, names, self._show(job))}
 
     def verify(self, told: Position, names: Sequence[str]) -> Dict[str, Line]:
         """The hosts that are not as they should be, each with why.

@@ -97,7 +97,7 @@ def compiled(job: Job, facts: Facts, variables: Variables) -> Compiler:
 
 def probes(job: Job, role: Role, facts: Facts, variables: Variables) -> Tuple[Probe, ...]:
     """A role's probes for this run: those of the chosen checks, and none that is for verifications alone in another."""
-    given = ask(role, role.probes, facts, variables)
+    given = ask(role, role.probes, facts, variables) if job.probed else ()
     if not all(isinstance(probe, Probe) for probe in given):
         return given  # the compiler says what is wrong
     if job.mode == VERIFY:

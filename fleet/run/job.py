@@ -44,7 +44,7 @@ class Job:
     `questions` are probes besides the roles'. `fetch` gives the secrets that the inventory refers to.
     `reboot` lets a host that needs it be started anew: `force` is whether containers may be lost.
     `undo` asks the host to go back, by its own ledger: `what` is deprovision, role, restore or copies (docs/exchange.md).
-    `selection` says which checks a verification looks at.
+    `selection` says which checks a verification looks at; not `probed`, nothing is verified after a change.
     `keep`: the hosts' plans are to be saved; `saved` is the saved plan to carry out. Secrets in plans are sealed with `key`.
     """
 
@@ -58,6 +58,7 @@ class Job:
     questions: Tuple[Probe, ...] = ()
     undo: Optional[Mapping[str, Any]] = None
     selection: Selection = field(default_factory=Selection)
+    probed: bool = True
     reboot: Optional[Mapping[str, Any]] = None
     diff: bool = False
     timeout: float = 3600.0

@@ -50,7 +50,7 @@ class Simulated:
     bad: Set[str] = field(default_factory=set)
     refuses: Set[str] = field(default_factory=set)
     restarts: int = 0
-    dies: bool = False
+    asked: List[Tuple[str, bool]] = field(default_factory=list)
 
     def connect(self) -> Transport:
         if not self.reachable:
@@ -62,6 +62,7 @@ class Simulated:
             return [done(interrupted=True)] if message["type"] == "stop" else []
         if any(probe["name"] == "/versions" for probe in message["probes"]):
             return [plan(), self.told(), done()]
+        self.asked.append((message["mode"], bool(message["probes"])))
         (wanted,) = [one for one in message["resources"] if one["kind"] == "succession"]
         (archive,) = [one for one in message["resources"] if one["kind"] == "archive"]
         if message["mode"] == "verify":

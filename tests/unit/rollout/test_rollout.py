@@ -38,6 +38,21 @@ def test_all_hosts_get_it_batch_by_batch_with_a_canary_first() -> None:
     assert fleet.met[ALL : ALL + 3] == [("apply", "h01"), ("verify", "h01"), ("apply", "h02")]
 
 
+@pytest.mark.parametrize(
+    ("gates", "asked"), [(["verify"], [("apply", False), ("verify", True)]), (["true"], [("apply", True)]), ([], [("apply", True)])]
+)
+def test_a_host_is_verified_once_by_the_gate_or_else_by_the_change(gates: List[str], asked: List[Any]) -> None:
+    fleet = Fleet.of(2)
+    fleet.go(fleet.start("r", terms(gates=gates)))
+    assert [host.asked for host in fleet.hosts.values()] == [asked, asked]
+
+
+def test_a_host_that_is_put_back_is_verified() -> None:
+    fleet = Fleet.of(1, bad={"0.2.0"})
+    fleet.go(fleet.start("r", terms()))
+    assert fleet.hosts["h01"].asked[-1] == ("apply", True)
+
+
 def test_hosts_already_there_are_left_alone() -> None:
     fleet = Fleet.of(ALL)
     for name in ("h01", "h07"):
