@@ -10,9 +10,7 @@ nothing of the agent.
 `past` is written before `current` is swapped: after a cut between the two its last entry is the current version and does not count.
 """
 
-import json
 import os
-import re
 import sys
 
 TYPE_CHECKING = False
@@ -23,12 +21,14 @@ HOME = "/opt/skiff"
 AGENT = "/var/lib/skiff-agent"
 PAST = "versions.json"
 # 0.2.0rc1 comes before 0.2.0, and 0.2.0+site1 after it.
-FORM = re.compile(r"(\d+(?:\.\d+)*)(?:[.-]?([a-z]+[.-]?\d*))?(\+[0-9A-Za-z.]+)?\Z")
+FORM = r"(\d+(?:\.\d+)*)(?:[.-]?([a-z]+[.-]?\d*))?(\+[0-9A-Za-z.]+)?\Z"
 
 
 def order(version: str) -> "Optional[Tuple[Any, ...]]":
     """What sorts versions by age; None where one is of no known form."""
-    found = FORM.match(version)
+    import re  # slow to import, as json is: a run without changes reads a link, and does without
+
+    found = re.match(FORM, version)
     if found is None:
         return None
     numbers = [int(part) for part in found.group(1).split(".")]
@@ -40,6 +40,8 @@ def order(version: str) -> "Optional[Tuple[Any, ...]]":
 
 def _natural(text: str) -> "Tuple[Tuple[int, int, str], ...]":
     """A text whose numbers sort as numbers."""
+    import re
+
     parts = re.findall(r"\d+|\D+", text)
     return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
 
@@ -78,6 +80,8 @@ def written(state: str) -> "List[str]":
 
 
 def _read(path: str) -> "Any":
+    import json
+
     try:
         with open(path, "rb") as stream:
             return json.loads(stream.read().decode("utf-8"))
@@ -130,4 +134,6 @@ def describe(home: str, state: str, proc: str = "/proc") -> "Dict[str, Any]":
 
 
 if __name__ == "__main__":
+    import json
+
     sys.stdout.write(json.dumps(describe(sys.argv[1], sys.argv[2])) + "\n")

@@ -1,6 +1,6 @@
 """The version of the runtime that is to follow: whether it may, and what to go back to, written down before it takes over."""
 
-from fleet.agent import succession, versions
+from fleet.agent import versions
 from fleet.agent.change import Change
 from fleet.agent.errors import AgentError
 from fleet.agent.forecast import Forecast
@@ -17,6 +17,8 @@ def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
     now = versions.current(want["home"])
     if now is None or now == want["version"]:
         return None
+    from fleet.agent import succession
+
     found = versions.describe(want["home"], host.state.home)
     refused = succession.refusal(found, want, want["back"])
     if refused is not None:

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Set
 import pytest
 
 from fleet import bootstrap
-from fleet.resources import Archive, Command, Directory, File, JsonFile, Link, Package, Resource, Unit
+from fleet.resources import Archive, Command, Directory, File, JsonFile, Link, Package, Resource, Succession, Unit
 from tests.unit.agent import interpreters
 from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import FakeHost
@@ -80,6 +80,8 @@ def everything(root: Path) -> List[Resource]:
         File(str(root / "d" / "f"), content("text\n"), mode="0600"),
         JsonFile(str(root / "j.json"), {"log-level": "info", "data": {"a": [1, 2.5, None]}}),
         Link(str(root / "l"), "d/f"),
+        Link(str(root / "current"), "0.1.0"),
+        Succession(str(root), "0.1.0", "0.1.0", (1, 1)),
         Archive(str(root / "a"), tarball({"m.py": b"x = 1\n"})),
         Package(("p",)),
         Unit("u.service", enabled=True, active=True),
