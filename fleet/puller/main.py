@@ -12,7 +12,7 @@ import time
 from fleet.agent import process
 from fleet.agent.errors import AgentError, from_os
 from fleet.agent.state import State
-from fleet.puller import document, exchange, head, kept, settings
+from fleet.puller import document, exchange, head, kept, objects, settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Pull:
     def _converge(self, own: "Settings", newest: "Head", state: "Document", source: "Union[Web, Repository]") -> None:
         def contents(digest: str) -> "Iterator[bytes]":
             if digest in state.contents:
-                return iter([state.contents[digest]])
+                return objects.cut(state.contents[digest])
             if digest == newest.agent[0]:
                 return source.chunks(*newest.agent)
             return source.chunks(digest, newest.size_of(digest))

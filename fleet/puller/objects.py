@@ -32,6 +32,12 @@ def arriving(read: "Callable[[int], bytes]", limit: int, what: str) -> "Iterator
         yield chunk
 
 
+def cut(data: bytes) -> "Iterator[bytes]":
+    """Bytes that are here, as those that arrive come."""
+    for start in range(0, len(data), CHUNK):
+        yield data[start : start + CHUNK]
+
+
 def checked(chunks: "Iterator[bytes]", digest: str, size: int) -> "Iterator[bytes]":
     """The same bytes, which are those of a digest once the last one has come.
 

@@ -75,8 +75,7 @@ class Repository:
         found = self._git("cat-file", "blob", "{}:objects/{}".format(REF, digest), limit=size)
         if found.status != 0:
             raise AgentError("{} has no objects/{}".format(self._address, digest), found.said, "publish, commit and push again")
-        parts = [found.data[start : start + objects.CHUNK] for start in range(0, len(found.data), objects.CHUNK)]
-        return objects.checked(iter(parts), digest, size)
+        return objects.checked(objects.cut(found.data), digest, size)
 
     def _last_commit(self) -> str:
         self.requests += 1

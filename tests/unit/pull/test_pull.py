@@ -250,7 +250,7 @@ def test_an_expired_state_is_still_kept_up_and_said_to_be_old(host: PullingHost,
 
 
 def test_a_secret_lies_sealed_and_reaches_the_file_alone(host: PullingHost, root: Path) -> None:
-    word = Secret("correct horse battery staple")
+    word = Secret("correct horse battery staple" * 4_000)  # more than is sent at once
     host.publish([wire(File(str(root / "key"), Content.of(word), mode="0600", secret=True)), file(root, "x")], [word])
     for path in host.site.rglob("*"):
         assert not path.is_file() or b"correct horse" not in path.read_bytes()
