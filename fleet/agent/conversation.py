@@ -78,6 +78,9 @@ class Conversation:
             "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         self._lock.acquire(holder, desired["lock_timeout"], self._waiting, self._pause)
+        if not os.path.exists(desired.get("needs") or "/"):
+            self._stopped()
+            return
         undo = desired.get("undo") or {}
         if undo.get("what") == "copies":
             self._tell_copies()

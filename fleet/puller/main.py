@@ -100,13 +100,15 @@ class Pull:
             "who": "skiff-pull pid {}, published by {} {}".format(os.getpid(), newest.who, newest.made),
             "diff": False,
             "lock_timeout": own.patience,
+            # Who took this host out of pull mode held the lock: what was undone is not to be done again.
+            "needs": os.path.abspath(self._settings_path),
             "secrets": state.secrets,
             "resources": state.resources,
             "probes": [],
         }
         self.status["run"] = desired["run"]
         results, done = [], {}  # type: list[Dict[str, Any]], Dict[str, Any]
-        for message in agent.run(desired, self._stopping):
+        for message in agent.run(desired, lambda: self._stop):
             if message["type"] == "result":
                 results.append(message)
                 if message["status"] == "changed":
@@ -120,13 +122,11 @@ class Pull:
         failed = exchange.failures(results)
         if failed:
             raise AgentError("{id}: {brief}".format(**failed[0]), failed[0]["details"], failed[0]["resolution"])
+        if done["interrupted"] and not os.path.exists(self._settings_path):
+            raise AgentError("this host was taken out of pull mode while the pull waited for its turn", "", "nothing is to be done")
         if done["interrupted"]:
             raise AgentError("the run was stopped before it was done", "", "the next one continues from there")
         self.status["result"] = "changed" if counts["changed"] else "unchanged"
-
-    def _stopping(self) -> bool:
-        """Told to, or taken off this host while it waited for its turn: what was undone is not to be done again."""
-        return self._stop or not os.path.exists(self._settings_path)
 
     def _terminated(self, _number: int, _frame: "Any") -> None:
         if "run" not in self.status:
