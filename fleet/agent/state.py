@@ -11,6 +11,7 @@
     images.json         what an engine with identities of its own calls the images that it was given
     archives/           digests of the files of each unpacked archive
     backup/<run>/PATH   what a run replaced or removed
+    pull/               in pull mode, what the program that pulls keeps (fleet/puller/kept.py)
     spool/              large contents of the run in hand
 
 All of it is guarded by the lock on /run/skiff-agent.lock, but <sha256>, which is only ever renamed into place.
