@@ -91,6 +91,12 @@ def live_value(key: str) -> "Optional[str]":
     return read(_proc(key)).strip() if os.path.exists(_proc(key)) else None
 
 
+def written(name: str, key: str) -> str:
+    """A parameter's value in the file of a resource; empty where it has none."""
+    lines = [line.partition("=") for line in read(os.path.join(FOLDER, name + ".conf")).splitlines()]
+    return next((value.strip() for found, _, value in lines if found.strip() == key), "")
+
+
 def _set(key: str, value: str) -> None:
     try:
         with open(_proc(key), "w", encoding="utf-8") as stream:

@@ -1,17 +1,18 @@
-"""What is not as Skiff's last change left it, by this host's own ledger; whatever is declared by now.
+"""What is not as the last provision left it, by this host's own ledger and by what that run found in order.
 
-The ledger keeps no state of units, and SELinux's mode is judged by itself: neither is told here.
+Somebody may have changed a thing by hand and declared it afterwards: a run that met it so has accepted it. What is not declared any
+more is nobody's business if it is gone. The ledger keeps no state of units, and SELinux's mode is judged by itself.
 """
 
 import os
 
 from fleet.agent.kinds import archive, module
-from fleet.agent.kinds.sysctl import live_value
+from fleet.agent.kinds.sysctl import live_value, written
 from fleet.agent.ledger import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict
+    from typing import Any, Callable, Dict, Set
 
     from fleet.agent.host import Host
     from fleet.agent.ledger import Place
@@ -20,12 +21,21 @@ if TYPE_CHECKING:
 def look(_given: "Dict[str, Any]", host: "Host") -> "Dict[str, Any]":
     """`known` is how many places the ledger tells of; `drift` has the resource's id and what became of it."""
     places = host.ledger.places()
+    last = host.state.read_json("last-run.json") or {}
+    declared = {one["id"] for one in last.get("results", ()) if one["status"] in ("ok", "changed")}
     found = []
     for place in places:
         told = DIFFERING[place.kind](place, host) if place.kind in DIFFERING else ""
-        if told:
+        gone = place.kind in GOING and place.last["id"] not in declared
+        if told and not gone and not (place.kind == "file" and _accepted(place, declared, last)):
             found.append({"id": place.last["id"] or place.name, "what": "{}: {}".format(place.name, told)})
     return {"known": len(places), "drift": found}
+
+
+def _accepted(place: "Place", declared: "Set[str]", last: "Dict[str, Any]") -> bool:
+    """Whether the last run met a file as it is now, and had nothing to say against it."""
+    there = os.path.lexists(place.name)
+    return place.last["id"] in declared and there and os.lstat(place.name).st_ctime <= last.get("ended", 0.0)
 
 
 def _file(place: "Place", host: "Host") -> str:
@@ -43,7 +53,9 @@ def _sysctl(place: "Place", _host: "Host") -> str:
     now, ours = live_value(place.name), place.last["ours"]
     if now is None:
         return "is gone; it was {}".format(ours)
-    return "" if now.split() == ours.split() else "is {}; it was {}".format(" ".join(now.split()), ours)
+    if now.split() in (ours.split(), written(place.last["id"].partition(":")[2], place.name).split()):
+        return ""
+    return "is {}; it was {}".format(" ".join(now.split()), ours)
 
 
 def _module(place: "Place", _host: "Host") -> str:
@@ -82,6 +94,7 @@ def _package(place: "Place", host: "Host") -> str:
     return "removed since: {}".format(", ".join(gone)) if gone else ""
 
 
+GOING = "directory", "group", "package", "user"
 DIFFERING: "Dict[str, Callable[[Place, Host], str]]" = {
     "archive": _archive,
     "directory": _directory,

@@ -155,9 +155,21 @@ def test_drift_is_what_somebody_else_did_since(session: Session, root: Path) -> 
     assert drifted(session) == [f"{file}: was changed", f"{folder}: was removed", f"{link}: was removed"]
     session.apply(resources)
     assert drifted(session) == []
-    session.apply([wire(File(str(file), state="absent"))])
+    gone = [wire(File(str(file), state="absent")), resources[1]]
+    session.apply(gone)
     file.write_text("back")
     assert drifted(session) == [f"{file}: came back"]
+
+
+def test_what_was_changed_by_hand_and_then_declared_is_accepted_by_the_next_run(session: Session, root: Path) -> None:
+    file, folder = root / "file", root / "folder"
+    session.apply([wire(File(str(file), content("ours"))), wire(Directory(str(folder)))])
+    file.write_text("theirs")
+    session.apply([wire(File(str(file), content("theirs")))])
+    folder.rmdir()
+    assert drifted(session) == [], "the directory is nobody's any more"
+    file.write_text("again")
+    assert drifted(session) == [f"{file}: was changed"]
 
 
 def test_drift_of_what_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,18 +179,24 @@ def test_drift_of_what_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
     places = [
         place("sysctl", "net.ipv4.ip_forward", ours="1"),
+        place("sysctl", "declared.since", ours="1"),
         place("sysctl", "no.such", ours="1"),
         place("module", "no_such_module"),
         place("group", "nobody-here"),
+        place("group", "not-declared"),
         place("package", "x in run", before={"verb": "install"}, ours=["gone"]),
         place("unit", "u.service"),
     ]
-    monkeypatch.setattr(drift, "live_value", lambda key: "0" if key == "net.ipv4.ip_forward" else None)
+    results = [{"id": one.last["id"], "status": "ok"} for one in places if one.name != "not-declared"]
+    state = type("State", (), {"read_json": staticmethod(lambda _name: {"ended": 0.0, "results": results})})
+    monkeypatch.setattr(drift, "live_value", lambda key: None if key == "no.such" else "0")
+    monkeypatch.setattr(drift, "written", lambda _name, key: "0" if key == "declared.since" else "1")
     monkeypatch.setattr("fleet.agent.rpm.everything", lambda _looking: {"bash": 1})
     ledger = type("Ledger", (), {"places": staticmethod(lambda: places)})
     accounts = type("Accounts", (), {"group": staticmethod(lambda _name: None)})
-    found = drift.look({}, cast(Host, type("Seen", (), {"ledger": ledger, "accounts": accounts, "looking": True})))
-    assert found["known"] == 6
+    seen = type("Seen", (), {"ledger": ledger, "accounts": accounts, "looking": True, "state": state})
+    found = drift.look({}, cast(Host, seen))
+    assert found["known"] == 8
     assert [one["what"] for one in found["drift"]] == [
         "net.ipv4.ip_forward: is 0; it was 1",
         "no.such: is gone; it was 1",
