@@ -45,6 +45,8 @@ def ask(mirror: str, proxies: "Dict[str, str]", insecure: bool, timeout: float) 
     """
     target = Address(mirror)
     proxy = proxy_of(target, proxies)
+    if proxy is not None and proxy.scheme != "http":
+        return "not asked: its proxy speaks {}".format(proxy.scheme)
     try:
         status, header, kind = _get(target, proxy, insecure, timeout)
     except socket.gaierror as error:

@@ -44,6 +44,14 @@ def test_a_look_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (done.status, done.stderr) == (124, "no answer within 0.2 s")
 
 
+def test_a_look_holds_nothing_of_the_agent_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(room, "look", lambda _given, _host: len(os.listdir("/proc/self/fd")))
+    with (tmp_path / "lock").open("w"):
+        done = looks.run("room", {}, NO_HOST, 20.0)
+    # Three streams, the pipe, and the listing's own.
+    assert (done.status, int(done.stdout) <= 5) == (0, True)
+
+
 def test_no_look_is_loaded_where_none_is_asked_for(session: Session) -> None:
     script = "import sys; sys.stdout.write(str([n for n in sys.modules if 'looks' in n]))"
     exchange = session.run("apply", [], [{**probe(""), "argv": ["python3", "-c", script], "when": "always", "look": ""}])

@@ -112,6 +112,10 @@ def test_a_proxy_is_gone_through_with_its_login_and_its_fault_is_told_without(se
     assert registry.ask("http://mirror.test", proxies, False, 10.0) == "200"
     assert servers[0].asked == [("http://mirror.test:80/v2/", "Basic bWU6cEBzcw==")]
     # Asked for a tunnel, it refuses: GET is all that it knows.
+    assert (
+        registry.ask("https://mirror.test", {"https": "socks5://me:x@p.test:1080"}, False, 1.0)
+        == "not asked: its proxy speaks socks5"
+    )
     said = fault("https://mirror.test", {"https": f"http://me:secret@{servers[0].place}"})
     assert "501" in said
     assert "secret" not in said
