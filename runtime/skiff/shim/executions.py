@@ -25,7 +25,6 @@ from skiff.spec.fields import Checker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from skiff.oci.store import Store
@@ -46,14 +45,13 @@ class Executions:
 
     def begin(self, connection: Connection, message: dict[str, Any], passed: list[int]) -> None:
         """Have it made, by a process of its own: what a container's files are made of may keep that one waiting for ever."""
-        maker = Maker(lambda _order, begun: self._make(message, passed, begun), product="process")
+        maker = Maker(lambda _order, _named: self._make(message, passed), product="process")
         maker.order(b"{}")
-        maker.begin()
         fd = maker.fileno()
         self._making[fd] = (maker, connection)
         self._loop.watch(fd, READ, lambda _: self._made(fd))
 
-    def _make(self, message: dict[str, Any], passed: list[int], begun: Callable[[], None]) -> dict[str, Any]:
+    def _make(self, message: dict[str, Any], passed: list[int]) -> dict[str, Any]:
         """In the maker."""
         checker = Checker("exec")
         process = checker.table("process", message.get("process"))
@@ -61,7 +59,6 @@ class Executions:
         wanted = TERMINAL if process.get("terminal") else STREAMS
         if len(passed) != wanted:
             raise InvalidInput(f"exec: {len(passed)} descriptors came with the request, not {wanted}")
-        begun()
         state = self._store.load(self._identity)
         execution.require_alive(state)
         cgroups = open_manager(state["cgroup"]).entrances()

@@ -113,9 +113,7 @@ class _Shim:
         if not self._maker.lives():
             self._maker = Maker(self._make)
         self._maker.order(data)
-        remains.clear(self.exec_root, identity)
-        ending.forget(self.exec_root, identity)
-        self._store.add(identity)
+        self._maker.named()
         try:
             return self._prepare(identity, request)
         except BaseException:
@@ -130,7 +128,6 @@ class _Shim:
     def _prepare(self, identity: str, request: dict[str, Any]) -> Container:
         """Log and socket while the maker makes the rest, which is undone if they cannot be."""
         stdio, channels = self._stdio, self._channels
-        self._maker.begin()
         try:
             log = jsonfile.from_request(request.get("log") or {})
             self._listener = self._listen(identity)
@@ -155,10 +152,15 @@ class _Shim:
             _clear(request)
             raise
 
-    def _make(self, request: dict[str, Any], begun: Callable[[], None]) -> dict[str, Any]:
-        """In the maker."""
+    def _make(self, request: dict[str, Any], named: Callable[[], object]) -> dict[str, Any]:
+        """In the maker. The shim undoes what this leaves behind."""
         prctl.set_name(NAME)
-        identity, directory = request["id"], os.path.abspath(str(request["bundle"]))
+        identity = str(request["id"])
+        remains.clear(self.exec_root, identity)
+        ending.forget(self.exec_root, identity)
+        self._store.add(identity)
+        named()
+        directory = os.path.abspath(str(request["bundle"]))
         spec = bundle.load(directory)
         for stage in ("poststart", "poststop"):
             if (spec.get("hooks") or {}).get(stage):
@@ -168,7 +170,6 @@ class _Shim:
         around = Surroundings(identity, self._store.root, open_manager(_place(request)))
         around.mounts, around.stdio = request.get("mounts") or [], self._stdio.theirs
         around.dies_with_parent = around.sibling = True
-        begun()
         made = create(spec, directory, around, self._channels)
         state = record(identity, made.pid, directory, _place(request), spec)
         shim = os.getppid()

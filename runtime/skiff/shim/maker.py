@@ -1,7 +1,7 @@
 """A process that does one thing for its parent and ends; forked ahead of its order, it has by then gone through the motions once.
 
-It is asked in two steps, so that it can read and check while the parent still takes the name: an order, then the word to begin.
-Order, word and result are messages of a socket that keeps their borders; errors come back as the protocol tells them.
+It answers in two steps, so that the parent can go on as soon as the name is taken: a word, then the result. Order, word and result
+are messages of a socket that keeps their borders; errors come back as the protocol tells them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
-    Action = Callable[[dict[str, Any], Callable[[], None]], dict[str, Any]]
+    Action = Callable[[dict[str, Any], Callable[[], object]], dict[str, Any]]
 
 MAX_WORDS = 4096  # an error that quotes a request must still fit a message
+NAMED = b"\0"
 FORESEEN = (SkiffError, OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
@@ -46,7 +47,7 @@ def refusal(error: Exception) -> dict[str, Any]:
 
 
 class Maker:
-    """`action` gets the order and what to call before it changes anything; `rehearse` is called while there is no order.
+    """`action` gets the order and what to call when the name is taken; `rehearse` is called while there is no order.
 
     `product` is what an error calls that which is made.
     """
@@ -73,15 +74,17 @@ class Maker:
 
     def order(self, data: bytes) -> None:
         """Once."""
-        self._send(data)
-
-    def begin(self) -> None:
-        """It may change things from here on."""
-        self._send(b"\0")
-
-    def _send(self, data: bytes) -> None:
         with suppress(ConnectionError):  # it is dead, as the result will tell
             self._sock.send(data)
+
+    def named(self) -> None:
+        """Wait until the name is taken; Refusal if it is not."""
+        word = b""
+        with suppress(ConnectionError):
+            word = self._sock.recv(1, _socket.MSG_PEEK)
+        if word != NAMED:
+            self.result()  # which raises
+        self._sock.recv(1)
 
     def result(self) -> dict[str, Any]:
         """What the action returned, once; Refusal for its error. The process ends, and is for whoever waits for children."""
@@ -116,25 +119,10 @@ def _work(sock: _socket.socket, parent: int, action: Action, rehearse: Callable[
                 rehearse()
             order = sock.recv(MAX_MESSAGE)
             if order:
-                told = _do(order, action, sock)
+                try:
+                    told = {"ok": True, **action(jsontext.loads(order), lambda: sock.send(NAMED))}
+                except FORESEEN as error:
+                    told = refusal(error)
                 sock.send(jsontext.dumps(told).encode())
     finally:
         os._exit(0)
-
-
-def _do(order: bytes, action: Action, sock: _socket.socket) -> dict[str, Any]:
-    waiting = True
-
-    def begun() -> None:
-        nonlocal waiting
-        waiting = False
-        if not sock.recv(1):
-            os._exit(1)
-
-    try:
-        told = {"ok": True, **action(jsontext.loads(order), begun)}
-    except FORESEEN as error:
-        told = refusal(error)
-    if waiting:
-        begun()  # what lies unread in the socket would turn the result into a broken connection
-    return told
