@@ -95,7 +95,7 @@ def long_tests(_: Context) -> None:
 
 @skiff_task()
 def vm_tests(_: Context) -> None:
-    """Run the tests that need a kernel of their own, in virtual machines without KVM: cgroup v2; some minutes.
+    """Run the tests that need a kernel of their own, in virtual machines without KVM: cgroup v2, Vagrant; many minutes.
 
     Example: ./inv test.vm
     """
