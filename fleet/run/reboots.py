@@ -163,7 +163,7 @@ class RebootRun:
                 last = "\n".join(part for part in (error.brief, error.details) if part)
                 continue
             last = f"its boot is {now or 'unknown'}, it was {boot}; systemd is {state or 'silent'}"
-            back = bool(now) and now != boot
+            back = back or (bool(now) and now != boot)
             if back and state not in STARTING:
                 break
         if not back:
