@@ -92,6 +92,7 @@ def test_who_needs_it_is_rebooted_unless_a_container_would_be_lost(suite: Suite,
     assert [(third[name]["state"], changed(third[name]), third[name]["reboot"]) for name in HOSTS] == [("ok", [], [])] * 2
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_while_the_host_is_away_is_finished_by_the_next(suite: Suite, provisioned: Lab) -> None:
     before = boot(provisioned, "reboot2")
     argv = suite.argv("provision", "--hosts", "reboot2", "--inventory", str(provisioned.inventory))
