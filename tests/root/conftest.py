@@ -17,12 +17,18 @@ import pytest
 from skiff.cgroup import files, hierarchy
 from skiff.errors import SkiffError
 from skiff.linux import mounts, namespaces, network, prctl
+from skiff.oci import labels
 from tests.root.box import Box
 from tests.root.oci import Oci
 
 PATIENCE = 30.0  # where something is awaited: under an emulator a step takes ten times as long
-# Where systemd does not run there are no scopes; the lab's hosts and the virtual machine have it.
-collect_ignore = [] if os.path.isdir("/run/systemd/system") else ["test_scope.py"]
+# What needs systemd's scopes, or a security module of the kernel: the lab's hosts and the virtual machines have them.
+NEEDS = {
+    "test_scope.py": os.path.isdir("/run/systemd/system"),
+    "test_apparmor.py": labels.apparmor_enabled(),
+    "test_selinux.py": labels.selinux_enabled(),
+}
+collect_ignore = [name for name, there in NEEDS.items() if not there]
 _NUMBERS = itertools.count()
 
 

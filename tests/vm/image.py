@@ -35,7 +35,7 @@ BASE_PACKAGES = (
     *("util-linux", "busybox-static", "linux-image-cloud-amd64"),
 )
 SELINUX_PACKAGES = ("selinux-policy-default", "policycoreutils", "selinux-utils")
-CGROUP2 = Recipe(packages=("runc",), arguments=("systemd.unified_cgroup_hierarchy=1",))
+CGROUP2 = Recipe(packages=("runc", "apparmor"), arguments=("systemd.unified_cgroup_hierarchy=1",))
 SELINUX = Recipe(arguments=("security=selinux", "selinux=1", "enforcing=1"), selinux=True)
 # The last release where `selinux: disabled` is the file's word alone, for grubby is no package of Debian's. What enforces is the
 # file's word too: a kernel that was told so would have it over the file.

@@ -32,8 +32,6 @@ def _text(plan: EntrantPlan, step: int, number: int, index: int) -> str:
         return f"error running {failure.NAMES[step]} #{index}: it failed or ran past its timeout{f': {said}' if said else ''}"
     if step == failure.COMMAND:
         return command.message(os.fsdecode(process.args[0]), number)
-    if step == failure.ROOTFS:
-        return f"error mounting the root: {_operation(plan, index)}: {words}"
     if number == failure.NO_SUCH_USER:
         return f"unable to find user {os.fsdecode(process.username.partition(b':')[0])}: no matching entries in passwd file"
     if number == failure.NO_SUCH_GROUP:
@@ -42,15 +40,25 @@ def _text(plan: EntrantPlan, step: int, number: int, index: int) -> str:
         return "process.user.additionalGids: this user namespace forbids other groups: map gids by newgidmap, or take them out"
     if step == failure.USER and number == errno.EINVAL:
         return f"process.user: uid {process.uid} or gid {process.gid} is not mapped in the user namespace"
-    if step == failure.CWD:
-        return f'chdir to cwd ("{os.fsdecode(process.cwd)}") set in config.json failed: {words}'
     if step == failure.LIMITS and index < len(process.rlimits):
         return _limit(process.rlimits[index], number, words)
+    return f"{_place(plan, step, index)}: {words}"
+
+
+def _place(plan: EntrantPlan, step: int, index: int) -> str:
+    """What could not be done, or the key that asked for it."""
+    process = plan.process
+    if step == failure.ROOTFS:
+        return f"error mounting the root: {_operation(plan, index)}"
+    if step == failure.CWD:
+        return f'chdir to cwd ("{os.fsdecode(process.cwd)}") set in config.json failed'
     if step == failure.OOM:
-        return f"process.oomScoreAdj {process.oom_score_adj}: {words}"
+        return f"process.oomScoreAdj {process.oom_score_adj}"
+    if step == failure.LABEL and process.label is not None:
+        return f"{process.label.words} is not loaded on this host, or may not be entered"
     if step == failure.EXEC:
-        return f"exec {os.fsdecode(process.args[0])}: {words}"
-    return f"could not set up {failure.NAMES[step]}: {words}"
+        return f"exec {os.fsdecode(process.args[0])}"
+    return f"could not set up {failure.NAMES[step]}"
 
 
 def _operation(plan: EntrantPlan, index: int) -> str:

@@ -16,12 +16,12 @@ _ATTRIBUTES = "/proc/thread-self/attr"
 
 
 class Label:
-    """What to write to which file right before exec; the file is opened while the host's /proc is there."""
+    """What to write to which file right before exec, and what it stands for; the file is opened while the host's /proc is there."""
 
-    __slots__ = ("path", "text")
+    __slots__ = ("path", "text", "words")
 
-    def __init__(self, path: str, text: bytes) -> None:
-        self.path, self.text = path, text
+    def __init__(self, path: str, text: bytes, words: str) -> None:
+        self.path, self.text, self.words = path, text, words
 
 
 def apparmor_enabled() -> bool:
@@ -43,13 +43,14 @@ def for_exec(process: Process) -> Label | None:
     profile, label = process.get("apparmorProfile") or "", process.get("selinuxLabel") or ""
     if label:
         require_selinux("process.selinuxLabel")
-        return Label(f"{_ATTRIBUTES}/exec", os.fsencode(label))
+        return Label(f"{_ATTRIBUTES}/exec", os.fsencode(label), f"process.selinuxLabel {label!r}")
     if not profile:
         return None
     if not apparmor_enabled():
         raise Unsupported(f"apparmor: config provided but apparmor not supported: take process.apparmorProfile {profile!r} out")
     own = f"{_ATTRIBUTES}/apparmor/exec"
-    return Label(own if os.path.exists(own) else f"{_ATTRIBUTES}/exec", b"exec " + os.fsencode(profile))
+    words = f"process.apparmorProfile {profile!r}"
+    return Label(own if os.path.exists(own) else f"{_ATTRIBUTES}/exec", b"exec " + os.fsencode(profile), words)
 
 
 def require_selinux(key: str) -> None:
