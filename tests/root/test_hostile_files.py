@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -116,6 +117,43 @@ def test_a_shims_exec_opens_nothing_of_the_containers(box: Box, traced: Path, pr
     assert set(before) <= {"root"}
     assert ("/etc/group" in after) == (program == "cat"), "the detector must work"
     assert not (container.upper / "pwned").exists()
+
+
+def test_a_copy_into_a_tmpfs_opens_only_what_it_copies(box: Box, oci: Oci, traced: Path) -> None:
+    """Each by its own name in an open directory: no link is followed, no FIFO waited for, nothing looked up by a path."""
+    plant(box)
+    source = box.rootfs / "encodings"
+    (source / "link").symlink_to("/etc/passwd")
+    os.mkfifo(source / "fifo")
+    mount = {"destination": "/encodings", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]}
+    listed = oci.said("ls", "/encodings", mounts=[mount]).split()
+    assert listed == sorted(path.name for path in source.iterdir())
+    files = {path.name for path in source.iterdir() if path.is_file() and not path.is_symlink()}
+    before, _ = opened_inside(traced)
+    assert set(before) <= {"root", *files}
+    assert not {name for name in every_open(traced) if name.endswith(("/fifo", "/link")) or name in ("fifo", "link")}
+
+
+def every_open(trace: Path) -> set[str]:
+    return {opened[2] for opened in map(OPENED.match, trace.read_text().splitlines()) if opened}
+
+
+def test_a_directory_too_deep_to_copy_is_refused(oci: Oci) -> None:
+    bundle = oci.bundle("deep", "true")
+    mount = {"destination": "/deep", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"]}
+    oci.spec("deep", lambda spec: spec["mounts"].append(mount))
+    at = os.open(bundle / "rootfs", os.O_RDONLY)
+    for name in ["deep", *["d"] * 3000]:
+        os.mkdir(name, dir_fd=at)
+        inner = os.open(name, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
+    done = oci("run", "-b", str(bundle), "deep", check=False)
+    subprocess.run(["rm", "-rf", bundle / "rootfs"], check=True)
+    assert done.returncode == 1
+    assert "/deep" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_hooks_in_the_container_open_nothing_of_it(box: Box, oci: Oci, traced: Path) -> None:

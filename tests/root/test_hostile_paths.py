@@ -70,15 +70,21 @@ def test_a_mount_target_swapped_for_a_symlink_stays_inside(oci: Oci, volume: Pat
     assert (outside / "victim").read_text() == "whole"
 
 
-def test_a_mask_swapped_for_a_symlink_stays_inside(oci: Oci, volume: Path, outside: Path) -> None:
-    """CVE-2019-16884 raced: what is bound or covered is what was opened, below the root."""
+def test_a_mask_swapped_for_a_symlink_stays_inside(oci: Oci, box: Box, volume: Path, outside: Path) -> None:
+    """CVE-2019-16884 raced: one that fell out of the root would not be among those that the container sees."""
+    inside = box.rootfs / str(outside).lstrip("/")
+    inside.mkdir(parents=True)
+    (inside / "victim").write_text("the image's own")
     (volume / "a").mkdir()
+    (volume / "a" / "victim").write_text("the volume's")
     (volume / "b").symlink_to("../" * 20 + str(outside).lstrip("/"))
-    linux = {"maskedPaths": ["/vol/a", "/vol/a/victim"], "readonlyPaths": ["/vol/b"]}
+    linux = {"maskedPaths": ["/vol/a/victim"], "readonlyPaths": []}
     with swapping(volume / "a", volume / "b"):
-        for _ in range(8):
-            oci.run("true", mounts=[bind(volume, "/vol")], linux=linux, check=False)
-            assert (outside / "victim").read_text() == "whole"
+        for _ in range(12):
+            seen = oci.said("cat", "/proc/self/mountinfo", mounts=[bind(volume, "/vol")], linux=linux)
+            (mask,) = [line.split()[4] for line in seen.splitlines() if " /null " in line and "victim" in line]
+            assert mask in ("/vol/a/victim", "/vol/b/victim", f"{outside}/victim")
+    assert (outside / "victim").read_text() == "whole"
 
 
 def test_masks_are_made_of_the_hosts_null_device(oci: Oci, box: Box, volume: Path) -> None:
@@ -105,6 +111,22 @@ def test_a_terminal_is_not_bound_over_a_file_of_the_hosts(oci: Oci, box: Box, ou
     assert done.returncode == 1
     assert sorted(path.name for path in outside.iterdir()) == ["victim"]
     assert (outside / "victim").read_text() == "whole"
+
+
+def test_a_terminal_swapped_for_a_symlink_stays_inside(oci: Oci, box: Box, volume: Path, outside: Path) -> None:
+    """CVE-2025-52565 raced: /dev is another container's too, which makes its console a link to a file of the host's."""
+    (volume / "a").write_text("")
+    (volume / "console").symlink_to("../" * 20 + str(outside).lstrip("/") + "/victim")
+    identity = "typed"
+    bundle = oci.bundle(identity, "cat", "/proc/self/mountinfo")
+    others = [mount for mount in box.spec("true")["mounts"] if not mount["destination"].startswith("/dev")]
+    oci.spec(identity, lambda spec: spec.update(mounts=[*others, bind(volume, "/dev")]))
+    oci.spec(identity, lambda spec: spec["process"].update(terminal=True))
+    with swapping(volume / "a", volume / "console"):
+        for _ in range(8):
+            oci("run", "-b", str(bundle), identity, check=False)
+            assert sorted(path.name for path in outside.iterdir()) == ["victim"]
+            assert (outside / "victim").read_text() == "whole"
 
 
 FORWARD = {"net.ipv4.ip_forward": "1"}

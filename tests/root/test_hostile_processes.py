@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -160,3 +161,38 @@ def test_signals_and_traces_do_not_reach_out(oci: Oci) -> None:
     seen = oci.said("sh", "-c", f"kill -0 {os.getpid()} 2>&1; echo /proc/[0-9]*; echo $$")
     assert seen.split()[-1] == "1"
     assert f"/proc/{os.getpid()}" not in seen.split()
+
+
+ATTACH = """\
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    char byte;
+    struct iovec here = {&byte, 1}, there = {(void *)0x400000, 1};
+    pid_t child = fork();
+    if (child == 0) { pause(); _exit(0); }
+    printf("child %d\\n", ptrace(PTRACE_ATTACH, child, 0, 0) ? errno : 0);
+    pid_t target = atoi(words[1]);
+    printf("attach %d\\n", ptrace(PTRACE_ATTACH, target, 0, 0) ? errno : 0);
+    printf("read %d\\n", process_vm_readv(target, &here, 1, &there, 1, 0) < 0 ? errno : 0);
+    return 0;
+}
+"""
+
+
+def test_a_waiting_init_is_not_traced_by_another_container(oci: Oci, box: Box, tmp_path: Path) -> None:
+    """One in its pid namespace that may trace its own children; the seccomp profile lets it ask."""
+    (tmp_path / "attach.c").write_text(ATTACH)
+    subprocess.run(["gcc", "-static", "-o", box.rootfs / "bin" / "attach", tmp_path / "attach.c"], check=True)
+    oci("create", "-b", str(oci.bundle("victim", "true")), "victim")
+    namespaces = [
+        {"type": "pid", "path": f"/proc/{oci.state('victim')['pid']}/ns/pid"},
+        *({"type": kind} for kind in ("mount", "ipc", "uts", "network", "cgroup")),
+    ]
+    done = oci.run("attach", "1", linux={"namespaces": namespaces, "seccomp": None})
+    oci("delete", "--force", "victim")
+    assert done.stdout.splitlines() == ["child 0", f"attach {errno.EPERM}", f"read {errno.EPERM}"]

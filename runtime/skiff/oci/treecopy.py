@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC  # a FIFO that takes a file's place does not hold it up
+_WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 CHUNK = 1 << 24
 
 
@@ -24,8 +26,7 @@ def copy(source: int, target: int) -> None:
             os.mkdir(name, 0o700, dir_fd=target)
             _inner(name, source, target, _DIRECTORY, _DIRECTORY, copy)
         elif kind == stat.S_IFREG:
-            created = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            _inner(name, source, target, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, created, _content)
+            _inner(name, source, target, _READING, _WRITING, _content)
         elif kind == stat.S_IFLNK:
             os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
             os.chown(name, found.st_uid, found.st_gid, dir_fd=target, follow_symlinks=False)
