@@ -13,18 +13,30 @@ from skiff.linux.libc import failure
 from skiff.linux.openat2 import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, openat2
 
 MAX_LINKS = 40
+ATTEMPTS = 64
 _WALK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def open_path(root: int, path: bytes, flags: int = os.O_PATH, *, links: bool = True) -> int:
     """Open what is at `path` below `root`; with `links` false any symlink on the way is an error (ELOOP)."""
     relative = path.lstrip(b"/") or b"."
+    how = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (0 if links else RESOLVE_NO_SYMLINKS)
     try:
-        return openat2(root, relative, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (0 if links else RESOLVE_NO_SYMLINKS))
+        return _in_root(root, relative, flags, how, ATTEMPTS)
     except SyscallError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM):
             raise
     return walk(root, relative, flags, links=links)
+
+
+def _in_root(root: int, relative: bytes, flags: int, how: int, attempts: int) -> int:
+    """Once more where names changed meanwhile: openat2(2), EAGAIN."""
+    try:
+        return openat2(root, relative, flags, how)
+    except SyscallError as error:
+        if error.errno != errno.EAGAIN or attempts == 0:
+            raise
+    return _in_root(root, relative, flags, how, attempts - 1)
 
 
 def walk(root: int, path: bytes, flags: int, *, links: bool = True) -> int:
