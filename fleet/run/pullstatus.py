@@ -125,7 +125,7 @@ def complaints(one: Standing) -> Iterator[str]:
     if one.timer != "active":
         yield f"its timer is {one.timer or 'unknown'} -> ./inv pull.install starts it"
     if one.result == "never":
-        yield "has not pulled yet -> wait for its timer, or: ./inv exec --hosts ... -- systemctl start skiff-pull"
+        yield "has not pulled yet -> wait for its timer, or: ./inv exec --hosts ... -- systemctl start --no-block skiff-pull"
     if one.error:
         said = " ".join(part for part in (one.error.get("brief", ""), one.error.get("details", "")) if part)
         yield f"{said} -> {one.error.get('resolution') or 'journalctl -u skiff-pull'}"
