@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from typing import Dict, List, Optional, Sequence, Tuple
+
+    Answer = Tuple[bytes, int, bytes]  # a message, where its body begins, and its signature
 else:
     try:
         import _socket as socket  # the module socket makes enumerations of all constants, which takes long
@@ -24,6 +26,9 @@ PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 LARGEST = 1 << 20  # bytes of one answer
 CALL, RETURN = 1, 2
 REPLY_SERIAL, SIGNATURE = 5, 8
+# By type, the bytes that a value begins at a multiple of: the D-Bus specification, "Summary of D-Bus marshalling".
+ALIGNED = {b"y": 1, b"g": 1, b"v": 1, b"n": 2, b"q": 2, b"b": 4, b"i": 4, b"u": 4, b"h": 4, b"s": 4, b"o": 4, b"a": 4}
+ALIGNED.update({b"x": 8, b"t": 8, b"d": 8, b"(": 8, b"{": 8})
 
 
 class Manager:
@@ -67,18 +72,16 @@ class Manager:
             OSError: the connection failed.
             ValueError: systemd answers otherwise than expected.
         """
-        calls = [
-            (UNITS + escaped(unit), "org.freedesktop.DBus.Properties", "Get", "ss", (UNIT, name))
-            for unit in units
-            for name in names
-        ]
-        values = iter(self._ask(calls))
+        # One call a unit: one that nothing holds is loaded for each, and dropped after it.
+        place = "org.freedesktop.DBus.Properties", "GetAll", "s", (UNIT,)
         found = []
-        for _ in units:
-            texts = {name: next(values) for name in names}
-            if None in texts.values():
+        for answer in self._ask([(UNITS + escaped(unit), *place) for unit in units]):
+            if answer is None:
                 raise ValueError("systemd does not tell of a unit")
-            found.append({name: str(text) for name, text in texts.items()})
+            try:
+                found.append(_chosen(*answer, names))
+            except (IndexError, KeyError):
+                raise ValueError("systemd's answer is of no known type") from None
         return found
 
     def on_disk(self, units: "Sequence[str]") -> "List[Optional[str]]":
@@ -88,22 +91,23 @@ class Manager:
             OSError, ValueError: as `properties`.
         """
         place = "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "GetUnitFileState", "s"
-        return self._ask([(*place, (unit,)) for unit in units])
+        answers = self._ask([(*place, (unit,)) for unit in units])
+        return [None if answer is None else _value(*answer) for answer in answers]
 
-    def _ask(self, calls: "Sequence[Tuple[str, str, str, str, Sequence[str]]]") -> "List[Optional[str]]":
+    def _ask(self, calls: "Sequence[Tuple[str, str, str, str, Sequence[str]]]") -> "List[Optional[Answer]]":
         """The answers to all calls, which are sent at once; None for an error."""
         first = self._calls + 1
         self._calls += len(calls)
         self._socket.sendall(b"".join(message(first + number, *call) for number, call in enumerate(calls)))
-        answers: "Dict[int, Optional[str]]" = {}
+        answers: "Dict[int, Optional[Answer]]" = {}
         while len(answers) < len(calls):
-            serial, value = self._answer()
+            serial, answer = self._answer()
             if first <= serial <= self._calls:
-                answers[serial] = value
+                answers[serial] = answer
         return [answers[serial] for serial in sorted(answers)]
 
-    def _answer(self) -> "Tuple[int, Optional[str]]":
-        """The next message: which call it answers, or 0, and its one value."""
+    def _answer(self) -> "Tuple[int, Optional[Answer]]":
+        """The next message: which call it answers, or 0, and what it says."""
         self._receive(16)
         head = self._received
         if head[:1] != b"l":
@@ -115,7 +119,7 @@ class Manager:
         self._receive(begin + body)
         whole, self._received = self._received[: begin + body], self._received[begin + body :]
         serial, signature = _fields(whole, 16, 16 + fields)
-        return serial, _value(whole, begin, signature) if whole[1] == RETURN else None
+        return serial, (whole, begin, signature) if whole[1] == RETURN else None
 
     def _receive(self, size: int) -> None:
         while len(self._received) < size:
@@ -173,6 +177,57 @@ def _fields(whole: bytes, at: int, end: int) -> "Tuple[int, bytes]":
         else:
             raise ValueError("systemd's answer has a field of another type")
     return serial, signature
+
+
+def _chosen(whole: bytes, at: int, signature: bytes, names: "Sequence[str]") -> "Dict[str, str]":
+    """Some of the properties that an answer lists."""
+    if signature != b"a{sv}":
+        raise ValueError("systemd's answer has a value of another type")
+    end = at + 8 + _number(whole, at)  # four bytes of length, four of padding
+    at, found = at + 8, {}
+    while at < end:
+        at += -at % 8
+        size = _number(whole, at)
+        name, at = whole[at + 4 : at + 4 + size].decode("utf-8"), at + 4 + size + 1
+        if name in names:
+            found[name] = _value(whole, at, b"v")
+        at, _ = _after(whole, at, b"v", 0)
+    if len(found) < len(names):
+        raise ValueError("systemd does not tell all of a unit")
+    return found
+
+
+def _after(whole: bytes, at: int, signature: bytes, index: int) -> "Tuple[int, int]":
+    """Past the value of the type that begins at an index of a signature, and past that type."""
+    kind = signature[index : index + 1]
+    at += -at % ALIGNED[kind]
+    if kind == b"a":
+        end = _type_end(signature, index + 1)
+        size, at = _number(whole, at), at + 4
+        return at + -at % ALIGNED[signature[index + 1 : index + 2]] + size, end
+    if kind in (b"(", b"{"):
+        index += 1
+        while signature[index : index + 1] not in (b")", b"}"):
+            at, index = _after(whole, at, signature, index)
+        return at, index + 1
+    if kind == b"v":
+        size = whole[at]
+        return _after(whole, at + size + 2, whole[at + 1 : at + 1 + size], 0)[0], index + 1
+    if kind == b"g":
+        return at + 2 + whole[at], index + 1
+    if kind in (b"s", b"o"):
+        return at + 4 + _number(whole, at) + 1, index + 1
+    return at + ALIGNED[kind], index + 1  # a number is as long as it is aligned
+
+
+def _type_end(signature: bytes, index: int) -> int:
+    depth = 0
+    while True:
+        kind, index = signature[index : index + 1], index + 1
+        depth += kind in (b"(", b"{")
+        depth -= kind in (b")", b"}")
+        if not depth and kind != b"a":
+            return index
 
 
 def _value(whole: bytes, at: int, signature: bytes) -> str:

@@ -33,9 +33,42 @@ def reply(serial: int, signature: str, body: bytes, kind: int = 2, order: bytes 
 def as_systemd(serial: int, member: str, words: Tuple[str, ...]) -> bytes:
     if member == "GetUnitFileState":
         return reply(serial, "s", text("enabled")) if words[0] == "a.service" else reply(serial, "s", text("no file"), kind=3)
-    if words[1] == "NeedDaemonReload":
-        return reply(serial, "v", b"\x01b\0" + bytes(1) + struct.pack("<I", 0))
-    return reply(serial, "v", b"\x01s\0" + bytes(1) + text(STATES[words[1]]))
+    return listed(serial, [(name, "s", text(word)) for name, word in STATES.items()])
+
+
+# One of every type that a unit's properties have, with bodies that begin at a multiple of eight.
+OTHERS = [
+    ("NeedDaemonReload", "b", struct.pack("<I", 0)),
+    ("Job", "(uo)", struct.pack("<I", 0) + text("/")),
+    ("Names", "as", struct.pack("<I", 14) + text("a") + bytes(2) + text("b")),
+    ("Conditions", "a(sbbsi)", bytes(8)),
+    (
+        "Asserts",
+        "a(sbbsi)",
+        struct.pack("<II", 28, 0) + text("x") + bytes(2) + struct.pack("<II", 1, 0) + text("y") + bytes(2) + bytes(4),
+    ),
+    ("StateChangeTimestamp", "t", struct.pack("<Q", 7)),
+    ("InvocationID", "ay", struct.pack("<I", 3) + b"abc"),
+    ("Nested", "a{sv}", struct.pack("<II", 15, 0) + text("k") + b"\x01g\0" + b"\x01s\0" + bytes(3)),
+    ("Deep", "a(aai(ii)v)", bytes(8)),
+    ("Type", "g", b"\x02as\0"),
+    ("Small", "y", b"\1"),
+]
+
+
+def listed(serial: int, properties: List[Tuple[str, str, bytes]]) -> bytes:
+    """Properties as GetAll gives them."""
+    body = b""
+    for name, kind, value in [*OTHERS[:5], *properties, *OTHERS[5:]]:
+        body += bytes(-len(body) % 8) + text(name)
+        body += bytes([len(kind)]) + kind.encode() + b"\0"
+        aligned = 4 if kind in ("s", "b", "as", "ay") else 1 if kind in ("g", "y") else 8
+        if kind[0] == "a" and kind[1] in "({":  # the length is aligned to four, what it counts to eight
+            body += bytes(-len(body) % 4)
+            body += value[:4] + (bytes(-(len(body) + 4) % 8) + value[8:])
+            continue
+        body += bytes(-len(body) % aligned) + value
+    return reply(serial, "a{sv}", struct.pack("<II", len(body), 0) + body)
 
 
 class First:
@@ -114,7 +147,7 @@ def test_units_are_told_and_how_they_are_enabled_is_the_disks(first: First, host
     assert units.properties("a.service") == {**STATES, "NeedDaemonReload": "no", "UnitFileState": "enabled"}
     assert units.properties("b@1.timer")["UnitFileState"] == "disabled"  # an error: what systemd remembers
     assert host.calls() == []
-    assert ("/org/freedesktop/systemd1/unit/b_401_2etimer", "Get", "org.freedesktop.systemd1.Unit", "LoadState") in first.calls
+    assert ("/org/freedesktop/systemd1/unit/b_401_2etimer", "GetAll", "org.freedesktop.systemd1.Unit") in first.calls
     assert ("/org/freedesktop/systemd1", "GetUnitFileState", "b@1.timer") in first.calls
 
 
@@ -127,9 +160,15 @@ def test_units_are_told_and_how_they_are_enabled_is_the_disks(first: First, host
         lambda serial, member, words: reply(serial, "v", b"\x02as\0" + bytes(4)),
         lambda serial, member, words: reply(serial, "v", b"\x01s\0" + bytes(1) + text("x"), order=b"B"),
         lambda serial, member, words: b"l\2\0\1" + struct.pack("<III", 1 << 30, 1, 8) + bytes(64),
-        lambda serial, member, words: reply(serial, "v", b"\x01s\0" + bytes(1) + b"\xff\xff\0\0"),
+        lambda serial, member, words: reply(serial, "a{sv}", struct.pack("<II", 9, 0) + b"\xff\xff\0\0" + bytes(5)),
+        lambda serial, member, words: reply(serial, "a{sv}", struct.pack("<II", 64, 0) + text("LoadState") + b"\1?\0" + bytes(64)),
+        lambda serial, member, words: reply(serial, "a{sv}", struct.pack("<II", 64, 0) + text("X") + b"\1(\0" + bytes(64)),
+        lambda serial, member, words: listed(serial, [("LoadState", "s", text("loaded"))]),
     ],
-    ids=["nothing", "no D-Bus", "an error", "another type", "another byte order", "too long", "cut short"],
+    ids=[
+        *("nothing", "no D-Bus", "an error", "another type", "another byte order", "too long", "cut short"),
+        *("an unknown type", "a type without an end", "not all"),
+    ],
 )
 def test_systemctl_is_asked_where_the_answer_is_none(
     first: First, host: FakeHost, answer: Answer, monkeypatch: pytest.MonkeyPatch
