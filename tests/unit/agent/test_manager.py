@@ -51,7 +51,7 @@ OTHERS = [
     ("InvocationID", "ay", struct.pack("<I", 3) + b"abc"),
     ("Nested", "a{sv}", struct.pack("<II", 15, 0) + text("k") + b"\x01g\0" + b"\x01s\0" + bytes(3)),
     ("Deep", "a(aai(ii)v)", bytes(8)),
-    ("Pair", "(aayu)", struct.pack("<II", 7, 3) + b"abc" + bytes(1) + struct.pack("<I", 5)),
+    ("Pair", "(aayu)", struct.pack("<II", 8, 4) + b"abcd" + struct.pack("<I", 5)),
     ("Type", "g", b"\x02as\0"),
     ("Small", "y", b"\1"),
 ]
