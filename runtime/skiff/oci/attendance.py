@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from skiff.oci.steps import EntrantPlan, Steps
 
+LABELS = "process.apparmorProfile or process.selinuxLabel is not loaded on this host, or may not be entered"
+
 
 class Channels:
     """The gate's end that the process reads and the one that answers it; the report's two ends."""
@@ -166,4 +168,5 @@ def await_exec(report: int, program: str) -> None:
     if number == failure.HOOK_FAILED:
         raise failure.CreateError(name, 0, f"error running {name}: it failed or ran past its timeout")
     words = failure.describe(number) if number < failure.NOT_IN_PATH else "an internal error"
-    raise failure.CreateError(name, number if number < failure.NOT_IN_PATH else 0, f"could not set up {name}: {words}")
+    what = LABELS if step == failure.LABEL else f"could not set up {name}"
+    raise failure.CreateError(name, number if number < failure.NOT_IN_PATH else 0, f"{what}: {words}")
