@@ -27,7 +27,9 @@ FACTS, CHECK, APPLY, VERIFY = "facts", "check", "apply", "verify"
 
 def new_run() -> str:
     """A run's name: sorts by time, in UTC for whoever runs it anywhere; unique among runs that begin together."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+    now = time.time()
+    fraction = int(now % 1 * 0x1000)  # two that begin in one second sort too
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{fraction:03x}{secrets.randbelow(0x1000):03x}"
 
 
 def whoami() -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
@@ -13,13 +14,23 @@ from fleet.inventory.model import Host
 from fleet.resources import File
 from fleet.roles.loader import Role
 from fleet.run.host import HostRun
-from fleet.run.job import Job
+from fleet.run.job import Job, new_run
 from fleet.secret import Reference
 from fleet.transport import OUT, Received, Transport
 from fleet.transport.fake import FakeChannel, FakeTransport
 from fleet.transport.stop import Stop
 from fleet.variables import Variables
 from tests.unit.fleet.wire import DECLARED, agent, agent_channel, answering, done, hello, job, plan, result
+
+
+def test_the_names_of_runs_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a second, too: the last run is asked for right after another one."""
+    times = [1764198902.0001, 1764198902.3, 1764198902.9999, 1764198903.0]
+    clock = iter(times)
+    monkeypatch.setattr(time, "time", lambda: next(clock))
+    names = [new_run() for _ in times]
+    assert names == sorted(names)
+    assert [name[:18] for name in names] == ["20251126-231502-00", "20251126-231502-4c", "20251126-231502-ff", "20251126-231503-00"]
 
 
 def role(**functions: Callable[..., Any]) -> Role:
