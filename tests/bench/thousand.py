@@ -42,8 +42,9 @@ def resources(facts, variables):
     return [File(f"/etc/simulated/{number}", Content.of(b"%d " % number * 500)) for number in range(20)]
 """
 PREPARED = (
-    "systemctl stop firewalld && mkdir -p /etc/simulated && chmod 755 /usr/local/sbin/scratch && "
-    "ip route replace local {net}.0.0/16 dev lo"
+    # A firewalld that is stopped while it starts leaves its rules.
+    "systemctl stop firewalld && (nft delete table inet firewalld 2>/dev/null || true) && mkdir -p /etc/simulated && "
+    "chmod 755 /usr/local/sbin/scratch && ip route replace local {net}.0.0/16 dev lo"
 )
 SSHD = "systemd-run -q --unit=simulated /usr/sbin/sshd -D -p {port} -o UsePAM=no -o ForceCommand=/usr/local/sbin/scratch"
 
