@@ -9,6 +9,7 @@ that the host's starter is put in, as systemd asks; there the path is /sys/fs/cg
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -56,9 +57,28 @@ class Cgroups:
         return [root / self.path for root in (*self.v1, *self.v2)]
 
     def make(self) -> None:
-        """Makes the directories, level by level, each with what its children need."""
-        if self.scoped:
-            return
+        """Makes the directories, level by level, each with what its children need.
+
+        Raises:
+            FleetError: others take them away again and again.
+        """
+        end = time.monotonic() + KILL_SECONDS
+        while not self.scoped and not self._made():
+            if time.monotonic() > end:
+                raise FleetError(f"The control groups of {self.path} do not stay.")
+            time.sleep(0.02)
+
+    def _made(self) -> bool:
+        """False where a host that ended took a level that was still empty away meanwhile."""
+        try:
+            self._make()
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENODEV):
+                return False
+            raise
+        return True
+
+    def _make(self) -> None:
         for root in (*self.v1, *self.v2):
             level = root
             for part in self.path.split("/"):

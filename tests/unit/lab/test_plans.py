@@ -133,3 +133,21 @@ def test_v2_controllers_are_handed_down_level_by_level(tmp_path: Path, monkeypat
         "each controller is written by itself, for one may be refused"
     )
     assert (tmp_path / "skiff-lab/7/cgroup.subtree_control").read_text() == "+pids"
+
+
+def test_a_level_that_another_host_takes_away_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts boot and end at once; an empty level goes with the last that ended."""
+    groups = cgroups.Cgroups(7, "lab1")
+    groups.v1, groups.v2, groups.scoped = [tmp_path], [], False
+    made, taken = Path.mkdir, []
+
+    def mkdir(path: Path, exist_ok: bool = False) -> None:
+        if path.name == "7" and not taken:
+            taken.append(path.parent)
+            path.parent.rmdir()
+        made(path, exist_ok=exist_ok)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    groups.make()
+    assert taken == [tmp_path / "skiff-lab"]
+    assert (tmp_path / "skiff-lab" / "7" / "lab1").is_dir()
