@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import List
 
 import pytest
 import yaml
@@ -139,7 +140,8 @@ def test_a_level_that_another_host_takes_away_is_made_again(tmp_path: Path, monk
     """Hosts boot and end at once; an empty level goes with the last that ended."""
     groups = cgroups.Cgroups(7, "lab1")
     groups.v1, groups.v2, groups.scoped = [tmp_path], [], False
-    made, taken = Path.mkdir, []
+    made = Path.mkdir
+    taken: List[Path] = []
 
     def mkdir(path: Path, exist_ok: bool = False) -> None:
         if path.name == "7" and not taken:
