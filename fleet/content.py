@@ -39,18 +39,18 @@ class Content:
         return cls(hashlib.sha256(data).hexdigest(), len(data), data)
 
     @classmethod
-    def from_file(cls, path: Path) -> Content:
-        """The content of a file, read once for its digest.
+    def from_file(cls, file: Union[Path, Stored]) -> Content:
+        """The content of a file, or of what is opened as one, read once for its digest.
 
         Raises:
             OSError: the file cannot be read.
         """
         digest, size = hashlib.sha256(), 0
-        with path.open("rb") as stream:
+        with file.open("rb") as stream:
             for chunk in iter(lambda: stream.read(CHUNK), b""):
                 digest.update(chunk)
                 size += len(chunk)
-        return cls(digest.hexdigest(), size, path)
+        return cls(digest.hexdigest(), size, file)
 
     def __getstate__(self) -> Dict[str, object]:
         # In another process, the file may be another or none.

@@ -70,7 +70,7 @@ class Manager:
 
         Raises:
             OSError: the connection failed.
-            ValueError: systemd answers otherwise than expected.
+            LookupError, ValueError: systemd answers otherwise than expected.
         """
         # One call a unit: one that nothing holds is loaded for each, and dropped after it.
         place = "org.freedesktop.DBus.Properties", "GetAll", "s", (UNIT,)
@@ -78,17 +78,14 @@ class Manager:
         for answer in self._ask([(UNITS + escaped(unit), *place) for unit in units]):
             if answer is None:
                 raise ValueError("systemd does not tell of a unit")
-            try:
-                found.append(_chosen(*answer, names))
-            except (IndexError, KeyError):
-                raise ValueError("systemd's answer is of no known type") from None
+            found.append(_chosen(*answer, names))
         return found
 
     def on_disk(self, units: "Sequence[str]") -> "List[Optional[str]]":
         """How each unit is enabled by what lies on the disk now; None where systemd does not tell.
 
         Raises:
-            OSError, ValueError: as `properties`.
+            LookupError, OSError, ValueError: as `properties`.
         """
         place = "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "GetUnitFileState", "s"
         answers = self._ask([(*place, (unit,)) for unit in units])

@@ -94,7 +94,7 @@ def _told(units: "Sequence[str]", names: "Sequence[str]", on_disk: bool) -> "Opt
             for one, state in zip(named, first.on_disk([units[one] for one in named])):
                 found[one]["UnitFileState"] = state or found[one]["UnitFileState"]
             return found
-    except (IndexError, OSError, ValueError):
+    except (LookupError, OSError, ValueError):
         return None  # whatever is wrong, systemctl says it
 
 

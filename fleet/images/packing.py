@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -77,20 +76,10 @@ def packed(path: Path, found: Found) -> Iterator[Content]:
                     for chunk in iter(lambda: plain.read(CHUNK), b""):
                         packing.write(chunk)
             file.flush()
-            yield whole(Unnamed(file))
+            yield Content.from_file(Unnamed(file))
     except OSError as error:
         brief = f"{path}: cannot be packed in {tempfile.gettempdir()}: {error.strerror}"
         raise UsageError(brief, resolution="set TMPDIR to a place with room") from error
-
-
-def whole(source: Unnamed) -> Content:
-    """The content of a file without a name."""
-    digest, size = hashlib.sha256(), 0
-    with source.open("rb") as stream:
-        for chunk in iter(lambda: stream.read(CHUNK), b""):
-            digest.update(chunk)
-            size += len(chunk)
-    return Content(digest.hexdigest(), size, source)
 
 
 def worthwhile(path: Path) -> bool:

@@ -21,8 +21,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from fleet.rollout import share
-from fleet.rollout.share import Share
+from fleet.rollout import batches
+from fleet.share import Share
 
 Line = Mapping[str, Any]
 
@@ -167,7 +167,7 @@ class Position:
         rest = self.to_do[len(met) :]
         if not rest:
             return Step(END, state=DONE)
-        size = share.batch(share.sizes(self.terms.batches), len(self.batches) + 1, len(self.to_do))
+        size = batches.size(batches.sizes(self.terms.batches), len(self.batches) + 1, len(self.to_do))
         return Step(BATCH, rest[:size])
 
     def _within(self, batch: Batch) -> Step:

@@ -19,12 +19,11 @@ from fleet.progress.output import write_error, write_line
 from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
 from fleet.roles import defaults
-from fleet.rollout import gate, journal, offer, position, share
+from fleet.rollout import batches, gate, journal, offer, position
 from fleet.rollout.crew import UPGRADE, Crew, Fan, Show
 from fleet.rollout.journal import Journal
 from fleet.rollout.position import ROLLBACK, STOP, Position, Terms
 from fleet.rollout.rollout import Rollout
-from fleet.rollout.share import Share
 from fleet.run import again, built, engine, resume, task
 from fleet.run.answers import print_json
 from fleet.run.connector import Connector
@@ -32,9 +31,9 @@ from fleet.run.fanout import Fanout
 from fleet.run.inventories import open_inventory
 from fleet.run.job import APPLY, Job
 from fleet.run.task import Options
+from fleet.share import Share
 
 ROLES = "runtime,service"
-BATCHES = "1,10%,50%"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def terms(batch: str, gates: Sequence[str], max_failures: str, on_failure: str) 
     Raises:
         UsageError: one is faulty.
     """
-    share.sizes(batch)
+    batches.sizes(batch)
     Share.parse("--max-failures", max_failures, 0)
     if on_failure not in (ROLLBACK, STOP):
         raise UsageError(f"--on-failure: should be {ROLLBACK} or {STOP}, not {on_failure!r}")
@@ -209,10 +208,10 @@ def document(name: str, told: Position, outcomes: Sequence[HostOutcome], interru
         looked, line = (told.looked or {}).get(outcome.host, {}), told.of(outcome.host)
         own = {"from": looked.get("from"), "to": looked.get("to"), "state": line["state"], "why": line["why"]}
         hosts[outcome.host] = {**outcome.as_json(), "rollout": own}
-    state, batches = told.state or "interrupted", [batch.hosts for batch in told.batches]
+    state, taken = told.state or "interrupted", [batch.hosts for batch in told.batches]
     return {
         "run": name,
-        "rollout": {"state": state, "why": told.why, "batches": batches},
+        "rollout": {"state": state, "why": told.why, "batches": taken},
         "interrupted": interrupted,
         "hosts": hosts,
     }

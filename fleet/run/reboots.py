@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from fleet import events
-from fleet.errors import FleetError, HostError, UnreachableError, UsageError
+from fleet.errors import FleetError, HostError, UnreachableError
 from fleet.events import Event, Fault, HostOutcome
 from fleet.inventory.model import Host
-from fleet.number import whole
 from fleet.run.host import Connect, Emit, HostRun
 from fleet.run.job import APPLY, VERIFY, Job
 from fleet.run.selection import Selection
+from fleet.share import Share
 from fleet.transport import END, OUT, Transport
 from fleet.transport.stop import Stop
 
@@ -60,13 +60,7 @@ class Reboots:
         Raises:
             UsageError: `batch` is neither a number nor a share.
         """
-        text = self.batch
-        if not text.endswith("%"):
-            return whole("--reboot-batch", text, 1)
-        share = whole("--reboot-batch", text[:-1], 1)
-        if share > 100:
-            raise UsageError(f"--reboot-batch: {text!r} is more than all", resolution="write a number of hosts, or 1% to 100%")
-        return max(1, hosts * share // 100)
+        return max(1, Share.parse("--reboot-batch", self.batch, 1).at_most(hosts))
 
 
 def needs(outcome: HostOutcome) -> bool:

@@ -97,15 +97,7 @@ def provision(
         UsageError: an option, the inventory or a role is faulty; nothing was connected to.
     """
     check_options(options)
-    if options.out:
-        # Few runs read or write a plan's file, and they alone import what it takes.
-        from fleet.saved.file import refuse_unwritable
-
-        refuse_unwritable(Path(options.out))
-    if options.html:
-        from fleet.report import page
-
-        page.refuse_unwritable("--html", Path(options.html))
+    refuse_unwritable(options)
     inventory = open_inventory(options.inventory)
     roles, declared, complete = open_roles(options)
     extra = settings(options.settings)
@@ -136,6 +128,7 @@ def provision(
     outcomes, status = execute(task, wanted, hosts, connector, options, quiet, noted, instead)
     if options.html:
         from fleet.report import outcomes as reported
+        from fleet.report import page
 
         page.write(Path(options.html), page.render(reported.read(wanted.run)), "--html")
     if options.out:
@@ -143,6 +136,22 @@ def provision(
         saved = keeping.save(Path(options.out), keeping.about(wanted, own_roles(options), extra), outcomes, write)
         status = status or (0 if saved else 2)
     return outcomes, status
+
+
+def refuse_unwritable(options: Options) -> None:
+    """Looks before any host is connected to whether the run's files can be written; few runs have one, and import what it takes.
+
+    Raises:
+        UsageError: one cannot.
+    """
+    if options.out:
+        from fleet.saved import file
+
+        file.refuse_unwritable(Path(options.out))
+    if options.html:
+        from fleet.report import page
+
+        page.refuse_unwritable("--html", Path(options.html))
 
 
 def selected(options: Options, roles: Sequence[Role]) -> Selection:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
-from fleet.lab import Lab
+from fleet.lab import HostSpec, Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "from invoke.main import program; import sys; sys.exit(program.run())"
@@ -77,6 +78,19 @@ class Suite:
         """The last run's record."""
         last = max((self.directory / "state" / "skiff" / "runs").glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
         return [json.loads(line) for line in last.read_text().splitlines()]
+
+
+@contextlib.contextmanager
+def provisioned(lab: Lab, directory: Path, names: Sequence[str], number: int) -> Iterator[None]:
+    """Hosts of one's own as declared, with addresses from a number on; removed at the context's end."""
+    try:
+        lab.boot([HostSpec(name, number + index) for index, name in enumerate(names)])
+        done = Suite(lab, directory).run("provision", ",".join(names))
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield
+    finally:
+        for name in names:
+            lab.remove(name)
 
 
 def changed(outcome: Mapping[str, Any]) -> List[str]:

@@ -13,7 +13,8 @@ from typing import Iterator, List
 import pytest
 
 from fleet import probe_image
-from fleet.lab import HostSpec, Lab
+from fleet.lab import Lab
+from tests.lab import suite as suites
 from tests.lab.loaded import reached, recorded
 from tests.lab.suite import Suite, changed
 from tests.unit.fleet import archives
@@ -25,14 +26,8 @@ BIG = "lab/big:1"
 @pytest.fixture(scope="module")
 def provisioned(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Two hosts with Skiff's engine."""
-    try:
-        lab.boot([HostSpec(name, 40 + index) for index, name in enumerate(HOSTS)])
-        done = Suite(lab, tmp_path_factory.mktemp("provision")).run("provision", "images*")
-        assert done.returncode == 0, done.stdout + done.stderr
+    with suites.provisioned(lab, tmp_path_factory.mktemp("provision"), HOSTS, 40):
         yield lab
-    finally:
-        for name in HOSTS:
-            lab.remove(name)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from typing import Any, Dict, Iterator
 import pytest
 
 from fleet import probe_image
-from fleet.lab import HostSpec, Lab
+from fleet.lab import Lab
+from tests.lab import suite as suites
 from tests.lab.loaded import reached
 from tests.lab.suite import Suite, changed
 
@@ -42,17 +43,11 @@ echo CONFIG_SECURITY_SELINUX=y >{KERNEL}
 def provisioned(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Two hosts as declared, the first of which runs a container."""
     directory = tmp_path_factory.mktemp("provision")
-    try:
-        lab.boot([HostSpec(name, 44 + index) for index, name in enumerate(HOSTS)])
-        done = Suite(lab, directory).run("provision", "reboot*")
-        assert done.returncode == 0, done.stdout + done.stderr
+    with suites.provisioned(lab, directory, HOSTS, 44):
         with probe_image.build(report=lambda _: None, root=directory).open("rb") as image:
             subprocess.run([*lab.ssh_argv("reboot1"), "skiff load"], stdin=image, stdout=subprocess.DEVNULL, check=True)
         assert run_container(lab, "--detach", "--name", "db", words="sleep 1000") != ""
         yield lab
-    finally:
-        for name in HOSTS:
-            lab.remove(name)
 
 
 @pytest.fixture

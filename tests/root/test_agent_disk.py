@@ -11,6 +11,7 @@ import pytest
 
 from fleet.content import Content
 from fleet.resources import Archive, Command, File
+from tests.root import tmpfs
 from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import FakeHost
 from tests.unit.agent.tarballs import tarball
@@ -25,11 +26,8 @@ def session(tmp_path: Path) -> Session:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of one MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with tmpfs.mounted(tmp_path / "small", "size=1m") as folder:
+        yield folder
 
 
 def test_full_disk_keeps_the_old_file(session: Session, small: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Iterator
 
 import pytest
 
+from tests.root import tmpfs
 from tests.unit.agent.driver import Session
 from tests.unit.agent.fakes import FakeHost
 
@@ -27,11 +28,8 @@ def session(tmp_path: Path) -> Session:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of one MiB and 16 inodes."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=16", "tmpfs", str(folder)], check=True)
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with tmpfs.mounted(tmp_path / "small", "size=1m,nr_inodes=16") as folder:
+        yield folder
 
 
 def asked(session: Session, look: str, **given: Any) -> Any:

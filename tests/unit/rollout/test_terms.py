@@ -11,16 +11,16 @@ import pytest
 
 from fleet import bundle
 from fleet.errors import FleetError, UsageError
-from fleet.rollout import gate, journal, offer, share, task
+from fleet.rollout import batches, gate, journal, offer, task
 from fleet.rollout.gate import Stopped
-from fleet.rollout.share import Share
+from fleet.share import Share
 
 
 def split(text: str, total: int) -> List[int]:
-    sizes = share.sizes(text)
+    sizes = batches.sizes(text)
     found: List[int] = []
     while sum(found) < total:
-        found.append(min(share.batch(sizes, len(found) + 1, total), total - sum(found)))
+        found.append(min(batches.size(sizes, len(found) + 1, total), total - sum(found)))
     return found
 
 
@@ -42,7 +42,7 @@ def test_batches(text: str, total: int, found: List[int]) -> None:
 @pytest.mark.parametrize("text", ["", "0", "1,,2", "101%", "-1", "1.5", "a", "10%%", "0%", "1,0"])
 def test_what_is_no_batch(text: str) -> None:
     with pytest.raises(UsageError, match="--batch: should be a number of hosts from 1 on, or percent"):
-        share.sizes(text)
+        batches.sizes(text)
 
 
 @pytest.mark.parametrize(("text", "total", "most"), [("0", 30, 0), ("3", 30, 3), ("10%", 30, 3), ("9%", 30, 2), ("0%", 30, 0)])

@@ -1,10 +1,9 @@
-"""A share of the hosts, as a count or in percent: the size of a batch, or how many may fail."""
+"""A share of the hosts, as a count or in percent: how many are taken at a time, or may fail."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import List, Sequence
 
 from fleet.errors import UsageError
 
@@ -39,17 +38,3 @@ class Share:
     def at_least(self, total: int) -> int:
         """The same; a part of one is one."""
         return -(-self.number * total // 100) if self.percent else self.number
-
-
-def sizes(text: str) -> List[Share]:
-    """The sizes of batches in `1,10%,50%`.
-
-    Raises:
-        UsageError: one is none.
-    """
-    return [Share.parse("--batch", word, 1) for word in text.split(",")]
-
-
-def batch(found: Sequence[Share], number: int, total: int) -> int:
-    """How many hosts the batch of this number has, counted from 1; the last size is every later one's."""
-    return found[min(number, len(found)) - 1].at_least(total)
