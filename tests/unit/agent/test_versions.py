@@ -36,8 +36,11 @@ def lay(home: Path, *names: str, current: str = "", **says: Any) -> None:
 def running(home: Path, version: str, role: str = "launcher") -> Iterator[None]:
     """A process whose command line is that of a runtime's."""
     words = [f"{home}/{version}/bin/../skiff/__main__.py", role, "/run/skiff"]
-    process = subprocess.Popen([sys.executable, "-c", "input()", *words], stdin=subprocess.PIPE)
+    argv = [sys.executable, "-c", "print(flush=True); input()", *words]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        assert process.stdout is not None
+        process.stdout.readline()  # within its exec, it has no command line yet
         yield
     finally:
         process.kill()
