@@ -11,23 +11,31 @@ from fleet.variables import Variables
 from roles import engine
 
 NAME = "kernel-modules-extra"
-# A kernel of the release's own, of no variant (+debug, uek), which has other packages: their version, and the architecture.
-KERNEL = re.compile(r"(\d\S*\.el\d+(?:_\d+)?)\.(?:x86_64|aarch64)")
+# Oracle's own kernel keeps overlay with itself, and br_netfilter there from its release 8 on, which is 6.12.
+UEK, UEK_8 = "kernel-uek-modules-extra-netfilter", (6, 12)
+# A kernel of the release's own, of no variant (+debug, 64k), which has other packages: their version, and the architecture.
+# Rebuilds of Red Hat's add numbers of their own: 6.12.0-211.16.1.el10_2.0.1.
+KERNEL = re.compile(r"((\d+)\.(\d+)\S*\.el\d+(?:[._]\d+)*(uek)?)\.(?:x86_64|aarch64)")
 # Where the kernel is the host's own. All else that the agent names is a container, whose modules are the machine's outside.
 MACHINES = {"none", "unknown", "kvm", "qemu", "vmware", "oracle", "microsoft", "xen", "amazon", "google"}
 
 
 def brought(facts: Facts, variables: Variables) -> Optional[Package]:
-    """The extra modules of the kernel that runs; None where nothing is missing, or this package would not bring it.
+    """The extra modules of the kernel that runs; None where nothing is missing, or no package would bring it.
 
     Release 10 has moved modules there that all before it had with the kernel. A host that is sent its packages may have no
     repository that would give it more.
     """
     own = KERNEL.fullmatch(facts.kernel)
-    if (facts.overlay and facts.br_netfilter) or facts.os_major < 10 or own is None:
-        return None
-    if facts.virtualisation not in MACHINES:
+    if (facts.overlay and facts.br_netfilter) or own is None or facts.virtualisation not in MACHINES:
         return None
     if engine.is_docker(variables) and variables.rpms():
         return None
-    return Package((NAME,), versions={NAME: own[1]})
+    version, name = (int(own[2]), int(own[3])), UEK if own[4] else NAME
+    there = facts.overlay and version >= UEK_8 if own[4] else facts.os_major >= 10
+    return Package((name,), versions={name: own[1]}) if there else None
+
+
+def overlay_package(kernel: str) -> str:
+    """The package that has overlayfs for this kernel, whose name ends with the kernel's version."""
+    return f"kernel-uek-modules-core-{kernel}" if "uek." in kernel else f"{NAME}-{kernel}"

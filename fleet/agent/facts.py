@@ -176,13 +176,21 @@ def _nested(flags: "Set[str]") -> "Optional[bool]":
 
 def _selinux() -> "Dict[str, Any]":
     enforce = read("/sys/fs/selinux/enforce").strip()
-    lines = [line.partition("=") for line in read("/etc/selinux/config").splitlines()]
-    written = [value.split() for name, _, value in lines if name.strip() == "SELINUX"]
+    modes = map(selinux_mode, read("/etc/selinux/config").splitlines())
     return {
         "mode": {"1": "enforcing", "0": "permissive"}.get(enforce, "disabled"),
-        "file": written[0][0].lower() if written and written[0] else None,
+        "file": next(filter(None, modes), None),
         "kernel_args": "selinux=0" in read("/proc/cmdline").split(),
     }
+
+
+def selinux_mode(line: str) -> "Optional[str]":
+    """The mode that a line of SELinux's file sets, as libselinux reads it: no space before the sign, the value by its beginning."""
+    name, equals, value = line.partition("=")
+    if not equals or name != "SELINUX":
+        return None
+    said = value.lstrip().lower()
+    return next((mode for mode in ("enforcing", "permissive", "disabled") if said.startswith(mode)), None)
 
 
 def _firewalld() -> "Dict[str, Any]":

@@ -78,9 +78,8 @@ def _kernel(facts: Facts, variables: Variables) -> List[str]:
             f"The kernel {facts.kernel} is too old for overlayfs; update it to 3.10.0-514 (CentOS 7.3) or newer and reboot."
         )
     elif not facts.overlay and not modules.brought(facts, variables):
-        found.append(
-            f"The kernel {facts.kernel} has no overlay module; install kernel-modules-extra-{facts.kernel} or another kernel."
-        )
+        package = modules.overlay_package(facts.kernel)
+        found.append(f"The kernel {facts.kernel} has no overlay module; install {package} or another kernel.")
     return found
 
 

@@ -6,7 +6,7 @@ from fleet.agent import diff, pattern, process
 from fleet.agent.change import Change
 from fleet.agent.document import Document
 from fleet.agent.errors import AgentError
-from fleet.agent.facts import listed, read
+from fleet.agent.facts import listed, read, selinux_mode
 from fleet.agent.forecast import Forecast
 
 TYPE_CHECKING = False
@@ -23,7 +23,6 @@ CMDLINE = "/proc/cmdline"
 GRUBBY_CURE = "install grubby (dnf install grubby), or see to selinux=0 in every boot entry by the boot loader's own means"
 PATIENCE = 120.0
 NOW, IN_FILE, IN_ARGUMENTS = "now", "in its file", "in the kernel's arguments"
-BLANK = " \t"
 
 
 def check(want: "Dict[str, Any]", host: "Host") -> "Optional[Change]":
@@ -104,7 +103,7 @@ def _steps(mode: str, host: "Host") -> "List[Tuple[str, str, str]]":
             "there is no {}".format(FILE), "SELinux is {} now".format(now), "install selinux-policy-targeted, or keep SELinux"
         )
     written = [value for _, value in _settings(text.split("\n"))]
-    if not written or any(value.lower() != mode for value in written):
+    if not written or any(value != mode for value in written):
         steps.append((IN_FILE, ", ".join(written) or "absent", mode))
     return steps + _argument_steps(mode, host)
 
@@ -159,8 +158,9 @@ def _note_reboot(mode: str, host: "Host") -> None:
 def _document(mode: str) -> Document:
     lines = read(FILE).split("\n")
     settings = _settings(lines)
-    for number, _ in settings:
-        lines[number] = lines[number].partition("=")[0] + "=" + mode
+    for number, old in settings:
+        before, equals, value = lines[number].partition("=")
+        lines[number] = before + equals + mode + value.lstrip()[len(old) :]
     new = "\n".join(lines)
     if not settings:
         new = new.rstrip("\n") + "\nSELINUX={}\n".format(mode)
@@ -168,13 +168,9 @@ def _document(mode: str) -> Document:
 
 
 def _settings(lines: "List[str]") -> "List[Tuple[int, str]]":
-    """The lines that set the mode, each by its number, with what they set."""
-    found = []
-    for number, line in enumerate(lines):
-        name, equals, value = line.partition("=")
-        if equals and name.strip(BLANK) == "SELINUX" and value.strip(BLANK).split() in ([], [value.strip(BLANK)]):
-            found.append((number, value.strip(BLANK)))
-    return found
+    """The lines that set the mode, each by its number, with the mode."""
+    found = [(number, selinux_mode(line)) for number, line in enumerate(lines)]
+    return [(number, mode) for number, mode in found if mode]
 
 
 def _must(argv: "List[str]", brief: str, cure: str = "") -> None:

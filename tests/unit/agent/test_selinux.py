@@ -31,6 +31,31 @@ id="8be3d8c9e6a94cf0a1b5a3a9d2f3c4e5-0-rescue"
 index=2
 non linux entry
 """
+# As hosts of release 7 (no quotes but the arguments') and 10 were seen to print it.
+SEVEN = """index=0
+kernel=/boot/vmlinuz-3.10.0-1160.76.1.el7.x86_64
+args="ro rd.lvm.lv=centos/root rd.lvm.lv=centos/swap rhgb quiet LANG=zh_CN.UTF-8{0}"
+root=/dev/mapper/centos-root
+initrd=/boot/initramfs-3.10.0-1160.76.1.el7.x86_64.img
+title=CentOS Linux (3.10.0-1160.76.1.el7.x86_64) 7 (Core)
+index=1
+kernel=/boot/vmlinuz-3.10.0-957.el7.x86_64
+args="ro rd.lvm.lv=centos/root rd.lvm.lv=centos/swap rhgb quiet LANG=zh_CN.UTF-8"
+root=/dev/mapper/centos-root
+initrd=/boot/initramfs-3.10.0-957.el7.x86_64.img
+title=CentOS Linux (3.10.0-957.el7.x86_64) 7 (Core)
+"""
+TEN = """index=0
+kernel="/boot/vmlinuz-6.12.0-124.8.1.el10_1.x86_64"
+args="ro console=tty0 console=ttyS0,115200n8 no_timer_check biosdevname=0 net.ifnames=0 rhgb quiet{0}"
+root="UUID=99bf1bf0-97c8-472e-9e64-fc4fee387b2b"
+initrd="/boot/initramfs-6.12.0-124.8.1.el10_1.x86_64.img"
+title="AlmaLinux (6.12.0-124.8.1.el10_1.x86_64) 10.1 (Heliotrope Lion)"
+id="3ecb26dceaf3416f95b3b3ca09b940c1-6.12.0-124.8.1.el10_1.x86_64"
+index=1
+kernel="/boot/vmlinuz-6.12.0-124.47.1.el10_1.x86_64"
+args="ro console=tty0 console=ttyS0,115200n8 no_timer_check biosdevname=0 net.ifnames=0 $tuned_params"
+"""
 RESCUE = 'args="ro rhgb quiet{}"'
 OFF = " selinux=0"
 
@@ -150,3 +175,32 @@ def test_an_entry_that_grubby_leaves_is_no_success(enforcing: Path, monkeypatch:
     assert change is not None
     with pytest.raises(AgentError, match="grubby left a boot entry as it was"):
         selinux.apply({"mode": "disabled"}, change, host)
+
+
+@pytest.mark.parametrize("said", [SEVEN, TEN])
+def test_every_release_s_grubby_is_understood(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    answer(monkeypatch, said.format(OFF))
+    assert selinux._entries()[1] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "changed", "after"),
+    [
+        ("SELINUX=enforcing\n", True, "SELINUX=permissive\n"),
+        ("SELINUX=Permissive\n", False, ""),
+        ("SELINUX=enforcing # for now\n", True, "SELINUX=permissive # for now\n"),
+        ("SELINUX=permissive#for now\n", False, ""),
+        ("SELINUX= enforcing\n", True, "SELINUX=permissive\n"),
+        # What libselinux does not read.
+        (" SELINUX=permissive\n", True, " SELINUX=permissive\nSELINUX=permissive\n"),
+        ("SELINUX = permissive\n", True, "SELINUX = permissive\nSELINUX=permissive\n"),
+        ("#SELINUX=permissive\nSELINUX=none\n", True, "#SELINUX=permissive\nSELINUX=none\nSELINUX=permissive\n"),
+    ],
+)
+def test_its_file_is_read_as_libselinux_reads_it(enforcing: Path, text: str, changed: bool, after: str) -> None:
+    host: Any = Nine("8")
+    (enforcing / "ENFORCE").write_text("0")
+    (enforcing / "FILE").write_text(text)
+    assert (selinux.check({"mode": "permissive"}, host) is not None) == changed
+    if changed:
+        assert selinux._document("permissive").data == after.encode()

@@ -1,24 +1,28 @@
-"""Hosts of every release, as their os-release and kernels tell them, and what each is to become, a line a resource.
+"""Hosts of every release, recorded, and what each is to become, a line a resource.
 
+releases/ has their own texts and figures, each with its source; recorded_root.py has the agent gather its facts from them.
 `python -m tests.unit.roles.releases`, in the repository's root, writes plans/ anew. Read the diff: it is what changes on hosts.
 """
 
 from __future__ import annotations
 
-import copy
 import dataclasses
+import functools
 import json
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any, Dict, List, Union
-from unittest import mock
+from typing import Any, Dict, List, Union, cast
 
-from fleet.agent import facts as agent
+import pytest
+
 from fleet.facts import Facts
 from fleet.resources import Archive, Command, Handler, Module, Package, Repository, Resource, Selinux, Sysctl, Template
 from fleet.roles import ORDER
 from fleet.roles.loader import BUILT_IN, load_role
 from fleet.roles.templates import render
-from tests.unit.roles.hosts import RAW, variables
+from tests.unit.roles import recorded_root
+from tests.unit.roles.hosts import variables
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in (HERE / "releases").glob("*.json"))
@@ -27,12 +31,20 @@ ENGINES = ("skiff", "docker-ce")
 WHOLE = (Archive, Command, Module, Package, Repository, Selinux, Sysctl)
 
 
+@functools.cache
+def gathered() -> Dict[str, Dict[str, Any]]:
+    """What the agent tells of each host."""
+    program = [sys.executable, "-m", recorded_root.__name__, *NAMES]
+    done = subprocess.run(program, cwd=HERE.parents[2], capture_output=True, text=True, check=False)
+    if done.returncode == recorded_root.LACKING:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    return cast(Dict[str, Dict[str, Any]], json.loads(done.stdout))
+
+
 def recorded(name: str, **changes: Any) -> Facts:
-    """A host's facts; its os-release is read by the agent's own reader."""
-    document = json.loads((HERE / "releases" / f"{name}.json").read_text())
-    with mock.patch.object(agent, "read", return_value="\n".join(document["os_release"])):
-        system = agent._os_release()
-    return Facts.from_wire({**copy.deepcopy(RAW), **document["facts"], "os": system, **changes})
+    """A host's facts, as the agent gathered them; `changes` are those of another such host."""
+    return Facts.from_wire({**gathered()[name], **changes})
 
 
 def plans(name: str) -> Dict[str, List[str]]:
