@@ -263,7 +263,8 @@ class Selinux:
 class Unit:
     """A systemd unit. `restart_on` and `reload_on` name resources whose change in this or a broken run restarts or reloads it.
 
-    A unit that is not installed satisfies `active=False`, `enabled=False` and `masked=False`.
+    A unit that is not installed satisfies `active=False`, `enabled=False` and `masked=False`. `settled` is a command that succeeds
+    once the unit has come up whole: it is waited for before the unit is stopped, where one that is cut off would leave something.
     """
 
     kind: ClassVar[str] = "unit"
@@ -273,6 +274,7 @@ class Unit:
     masked: Optional[bool] = None
     restart_on: Tuple[str, ...] = ()
     reload_on: Tuple[str, ...] = ()
+    settled: Tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -80,6 +80,8 @@ class Compiler:
             "handler": isinstance(item, Handler),
             **self.plain(resource),
         }
+        if isinstance(resource, Unit) and not resource.settled:
+            del wire["settled"]  # few units have one
         self._mark(role, resource, wire)
         listens: Iterable[str] = ()
         if isinstance(item, Handler):

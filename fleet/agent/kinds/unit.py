@@ -1,8 +1,9 @@
 """A systemd unit: masked, enabled and active as declared, reloaded or restarted after what it depends on changed."""
 
 import os
+import time
 
-from fleet.agent import diff, systemd
+from fleet.agent import diff, process, systemd
 from fleet.agent.change import Change
 from fleet.agent.errors import AgentError
 from fleet.agent.forecast import ABSENT, Forecast
@@ -20,6 +21,7 @@ OWN = "/etc/systemd/system"
 ON = {"enabled", "static", "indirect", "generated", "alias", "transient"}  # what `is-enabled` calls a success, for good
 MASKED = {"masked", "masked-runtime"}
 RUNNING = {"active", "reloading", "activating"}
+SETTLING, PAUSE = 30.0, 0.2  # seconds for a unit that is to be stopped to come up whole, and between two questions
 RELOADING = {"daemon-reload", "enable", "disable", "mask", "unmask"}
 
 
@@ -47,6 +49,8 @@ def apply(want: "Dict[str, Any]", _change: Change, host: "Host") -> None:
     for verb, _, _, _ in steps:
         if verb in ("start", "restart"):
             systemd.forgive(name)
+        if verb == "stop" and want.get("settled"):
+            _settle(name, want["settled"])
         systemd.control(verb, "" if verb == "daemon-reload" else name)
     if want["active"]:
         found = systemd.Units([name]).properties(name)
@@ -166,6 +170,17 @@ def _activity(want: "Dict[str, Any]", state: str, host: "Host") -> "List[Step]":
     if all(one in want["reload_on"] and one not in want["restart_on"] for one in triggers):
         return [("reload", "", "", "")]
     return [("restart", "", "", "")]
+
+
+def _settle(name: str, asked: "List[str]") -> None:
+    """Wait until a unit has come up whole, is down, or has had its time: systemd takes it for up before."""
+    end = time.monotonic() + SETTLING
+    while time.monotonic() < end:
+        if process.run(asked, SETTLING).status in (0, process.MISSING):
+            return
+        if systemd.Units([name]).properties(name).get("ActiveState") not in RUNNING:
+            return
+        time.sleep(PAUSE)
 
 
 def _refuse_own(name: str) -> None:

@@ -145,3 +145,25 @@ def test_a_start_is_not_refused_for_the_starts_before_it(session: Session, host:
     host.unit("x.service", active="failed", Result="start-limit-hit")
     session.apply([wire(Unit("x.service", active=True))])
     assert [call[1] for call in host.calls() if call[-1] == "x.service" and call[1] not in ASKING[:2]] == ["reset-failed", "start"]
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "asked"),
+    [
+        ([0], {"active": "active"}, 1),
+        ([252, 252, 0], {"active": "activating"}, 3),
+        ([252], {"active": "failed"}, 0),  # there is nothing to stop
+    ],
+)
+def test_a_unit_is_stopped_once_it_has_come_up_whole(
+    session: Session, host: FakeHost, tmp_path: Path, said: List[int], state: Dict[str, Any], asked: int
+) -> None:
+    host.unit("fire.service", **state)
+    answers = tmp_path / "answers"
+    answers.write_text("".join(f"{one}\n" for one in said))
+    question = f'echo asked >>{answers}.asked; read one <{answers}; sed -i 1d {answers}; exit "$one"'
+    unit = Unit("fire.service", active=False, settled=("/bin/sh", "-c", question))
+    _, _, done = session.apply([wire(unit)])
+    assert done["failed"] == 0
+    assert len(Path(f"{answers}.asked").read_text().splitlines() if asked else []) == asked
+    assert verbs(host) == (["stop"] if asked else [])

@@ -22,7 +22,7 @@ from roles.runtime import role as runtime
 from roles.selinux import role as selinux
 from tests.unit.roles.hosts import BUNDLE, facts, variables
 
-OFF = Unit("firewalld.service", enabled=False, active=False, masked=True)
+OFF = Unit("firewalld.service", enabled=False, active=False, masked=True, settled=("firewall-cmd", "--state"))
 NEEDED = ("yum-utils", "device-mapper-persistent-data", "lvm2", "iproute", "nftables")
 FORWARD = {"net.ipv4.ip_forward": "1"}
 BRIDGED = {**FORWARD, "net.bridge.bridge-nf-call-iptables": "1", "net.bridge.bridge-nf-call-ip6tables": "1"}
