@@ -1,9 +1,12 @@
-"""The bytes that resources need: asked for by digest, checked on arrival, small ones in memory, large ones in the spool."""
+"""The bytes that resources need: asked for by digest, checked on arrival, small ones in memory, large ones in the spool.
+
+What verifications take is the same each time: it stays, and is held against its digest when it is taken again.
+"""
 
 import io
 import os
 
-from fleet.agent import frames
+from fleet.agent import atomic, frames
 from fleet.agent.errors import AgentError, from_os
 from fleet.agent.state import State
 
@@ -24,6 +27,7 @@ class Contents:
         self._receive = receive
         self._memory: "Dict[str, bytes]" = {}
         self._spooled: "Set[str]" = set()
+        self._kept: "Dict[str, str]" = {}
 
     def fetch(self, wanted: "Iterable[Dict[str, Any]]") -> None:
         """Have these contents here, asking once for all that are missing.
@@ -32,7 +36,9 @@ class Contents:
             AgentError: the bytes that came are not those asked for, or the spool is full.
         """
         sizes = {content["sha256"]: content["size"] for content in wanted}
-        missing = sorted(digest for digest in sizes if digest not in self._memory and digest not in self._spooled)
+        missing = sorted(
+            digest for digest in sizes if not any(digest in there for there in (self._memory, self._spooled, self._kept))
+        )
         if not missing:
             return
         self._ask(missing)
@@ -45,6 +51,23 @@ class Contents:
         finally:
             for digest, arrival in arriving.items():
                 arrival.give_up(self.path(digest))
+
+    def fetch_to_keep(self, wanted: "Iterable[Dict[str, Any]]", folder: str) -> None:
+        """As `fetch`; they stay in one of the agent's directories for the next run, and what is wanted no more goes from there.
+
+        Raises:
+            AgentError: as `fetch` does. That they cannot be kept is no fault.
+        """
+        contents = {content["sha256"]: content for content in wanted}
+        if not contents:
+            return
+        paths = {digest: self._state.path(folder, digest) for digest in contents}
+        self._kept.update((digest, path) for digest, path in paths.items() if _is(path, digest))
+        self.fetch(contents.values())
+        try:
+            self._keep({digest: path for digest, path in paths.items() if digest not in self._kept}, folder)
+        except (AgentError, OSError):
+            return  # a full disk: they are sent again
 
     def chunks(self, content: "Dict[str, Any]") -> "Iterator[bytes]":
         """A content's bytes, fetched now if they are not here."""
@@ -60,7 +83,9 @@ class Contents:
         """A content as a file, fetched now if it is not here."""
         self.fetch([content])
         digest = content["sha256"]
-        return io.BytesIO(self._memory[digest]) if digest in self._memory else open(self.path(digest), "rb")
+        if digest in self._memory:
+            return io.BytesIO(self._memory[digest])
+        return open(self._kept.get(digest) or self.path(digest), "rb")
 
     def lay(self, content: "Dict[str, Any]", path: str) -> None:
         """Have a content under a name of its own: a link to the spool's file, or a small file."""
@@ -81,6 +106,20 @@ class Contents:
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
             _remove(os.path.join(folder, name))
         self._spooled.clear()
+
+    def _keep(self, paths: "Dict[str, str]", folder: str) -> None:
+        if paths and os.path.isdir(self._state.home):  # a host that was merely looked at is left as it is
+            self._state.prepare(folder)
+            for digest, path in paths.items():
+                if digest in self._memory:
+                    atomic.write(path, [self._memory[digest]], 0o600)
+                else:
+                    os.rename(self.path(digest), path)
+                    self._spooled.remove(digest)
+                self._kept[digest] = path
+        for name in os.listdir(self._state.path(folder)) if os.path.isdir(self._state.path(folder)) else ():
+            if name not in self._kept:
+                _remove(self._state.path(folder, name))
 
     def _receiver(self, digest: str, size: int) -> "IO[bytes]":
         if size <= IN_MEMORY:
@@ -136,6 +175,20 @@ class _Arrival:
         except OSError:
             pass  # its last bytes found no room
         _remove(path)
+
+
+def _is(path: str, digest: str) -> bool:
+    """Whether a file has the bytes of this digest."""
+    import hashlib  # slow to import
+
+    found = hashlib.sha256()
+    try:
+        with open(path, "rb") as stream:
+            for chunk in iter(lambda: stream.read(CHUNK), b""):
+                found.update(chunk)
+    except OSError:
+        return False
+    return found.hexdigest() == digest
 
 
 def _remove(path: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fleet.agent.host import Host
 
 LONGEST = 256 << 10
+KEPT = "probes"
 FIRST_PAUSE = 0.1  # seconds, doubled each time
 LONGEST_PAUSE = 2.0
 UP = "active", "activating", "reloading"
@@ -23,7 +24,7 @@ def run(probes: "List[Dict[str, Any]]", contents: Contents, host: "Host", redact
 
     Secrets are taken out before the output is cut: of one at the cut, the half would not be known as one.
     """
-    contents.fetch([content for probe in probes for content in probe["contents"].values()])
+    contents.fetch_to_keep([content for probe in probes for content in probe["contents"].values()], KEPT)
     if not any(probe["contents"] for probe in probes):
         return [_told(probe, _one(probe, contents, "", host), redact) for probe in probes]
     with scratch.folder() as folder:

@@ -12,6 +12,7 @@
     archives/           digests of the files of each unpacked archive
     backup/<run>/PATH   what a run replaced or removed
     pull/               in pull mode, what the program that pulls keeps (fleet/puller/kept.py)
+    probes/             what verifications run, by sha256
     spool/              large contents of the run in hand
 
 All of it is guarded by the lock on /run/skiff-agent.lock, but <sha256>, which is only ever renamed into place.

@@ -80,6 +80,45 @@ def test_probes(session: Session, root: Path) -> None:
     assert [one["name"] for one in changed.one("probes")["results"]] == ["rare"]
 
 
+def asked_for(exchange: Exchange) -> List[str]:
+    return [digest for message in exchange.of_type("need") for digest in message["sha256"]]
+
+
+def test_what_probes_take_is_sent_once(session: Session, root: Path) -> None:
+    script, image, newer = Content.of(b"script"), Content.of(b"image" * 400_000), Content.of(b"newer" * 400_000)
+
+    def verify(mode: str, taken: Content) -> List[str]:
+        probes = [probe("p", "sh", "-c", "wc -c <{image}; cat {script}", contents={"image": taken, "script": script})]
+        exchange = session.run(mode, files(root), probes)
+        assert exchange.one("probes")["results"][0]["stdout"] == "2000000\nscript"
+        return asked_for(exchange)
+
+    kept = session.home / "probes"
+    session.apply(files(root))
+    assert verify("verify", image) == sorted((image.sha256, script.sha256))
+    assert verify("verify", image) == []
+    (kept / image.sha256).write_bytes(b"damaged")
+    assert verify("verify", image) == [image.sha256]
+    assert verify("verify", newer) == [newer.sha256]
+    assert {path.name for path in kept.iterdir()} == {newer.sha256, script.sha256}
+    # A run without probes that take anything lets what is kept be.
+    session.apply(files(root))
+    assert verify("apply", newer) == []
+    assert not list((session.home / "spool").iterdir())
+
+
+def test_a_host_that_is_merely_looked_at_keeps_nothing(session: Session, root: Path) -> None:
+    session.run("verify", files(root), [probe("p", "cat", "{script}", contents={"script": Content.of(b"script")})])
+    assert not session.home.exists()
+
+
+def test_what_cannot_be_kept_is_used_all_the_same(session: Session, root: Path) -> None:
+    session.apply(files(root))
+    (session.home / "probes").write_text("in the way")
+    exchange = session.run("verify", files(root), [probe("p", "cat", "{script}", contents={"script": Content.of(b"script")})])
+    assert exchange.one("probes")["results"][0]["stdout"] == "script"
+
+
 def test_a_run_without_changes_is_one_answer(session: Session, root: Path) -> None:
     session.apply(files(root))
     exchange = session.run("apply", files(root))
