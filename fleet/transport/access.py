@@ -62,3 +62,7 @@ class Access:
     def seconds(self, hop: Hop) -> float:
         """How long one attempt to connect to a hop may take."""
         return min(hop.connect_timeout or self.login.connect_timeout, self.login.limit)
+
+    def patience(self, hop: Hop, usual: float) -> float:
+        """How long a later step of it may take: who gives a slow host more time to connect gives it that here too."""
+        return min(max(usual, self.seconds(hop)), self.login.limit)

@@ -12,7 +12,8 @@ from fleet.transport.policies import STRICT
 class Login:
     """Secrets, the host key policy, seconds.
 
-    `connect_timeout` is one attempt's, where ~/.ssh/config gives no other; `limit` is all that a host may take.
+    `connect_timeout` is one attempt's, where ~/.ssh/config gives no other; the others grow with it. `limit` is all that a host may
+    take.
     """
 
     password: Optional[str] = field(default=None, repr=False)

@@ -164,7 +164,7 @@ class SshTransport:
         transport = self._connections[-1].transport
         transport.set_keepalive(KEEPALIVE)
         try:
-            return SshChannel(transport.session(command, self._login.auth_timeout), self._host)
+            return SshChannel(transport.session(command, self._access.patience(hop, self._login.auth_timeout)), self._host)
         except (OSError, EOFError, paramiko.SSHException) as error:
             if not self._in_doubt():
                 raise Refused(hop, UnreachableError(f"{hop.target} opened no session: {error}")) from error
@@ -200,9 +200,9 @@ class SshTransport:
                 "sock": link,
                 "transport_factory": partial(Flights, command=ahead, greeted=isinstance(link, socket.socket)),
                 "auth_strategy": Offers(hop, self._access.keys, login),
-                "banner_timeout": min(login.banner_timeout, login.limit),
-                "auth_timeout": login.auth_timeout,
-                "channel_timeout": login.auth_timeout,
+                "banner_timeout": self._access.patience(hop, login.banner_timeout),
+                "auth_timeout": self._access.patience(hop, login.auth_timeout),
+                "channel_timeout": self._access.patience(hop, login.auth_timeout),
             },
         )
         self._connections.append(connection)
