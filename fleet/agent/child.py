@@ -9,7 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Dict, Optional, Sequence, Tuple
 
+    from fleet.agent.output import Piped
+
 LOOK = 0.05  # seconds between looks at what a program does, while it runs
+GRACE = 10.0  # seconds that one whose time ran out has to take back what it began
 NOBODY = 65534
 NOT_STARTED = 127
 ENDS = frozenset([signal.SIGCHLD])
@@ -23,19 +26,29 @@ def run(
     look: "Callable[[], object]",
     environment: "Optional[Dict[str, str]]" = None,
     plainly: bool = False,
+    piped: "Optional[Piped]" = None,
 ) -> "Optional[int]":
     """The exit status of a program in a session of its own, a signal's number below zero; None where its time ran out.
 
-    `streams` are its standard input, output and error; `look` is called now and then while it runs.
+    `streams` are its standard input, output and error, the ends of what is `piped` where something is; `look` is called now and
+    then while it runs. One whose time ran out is asked to end, and then made to, with all that it started.
 
     Raises:
         OSError: it could not be started.
     """
     child = start(argv, streams, environment, plainly)
-    status = wait(child, timeout, look)
+    if piped:
+        piped.begun()
+    status = wait(child, timeout, look, piped)
     if status is None:
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        os.killpg(child, signal.SIGTERM)
+        ended = wait(child, GRACE, lambda: None, piped) is not None
+        try:
+            os.killpg(child, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # all of it has ended
+        if not ended:
+            os.waitpid(child, 0)
     return status
 
 
@@ -50,7 +63,7 @@ def start(
     return _start(argv, streams, dict(os.environ, **environment or {}), plainly)
 
 
-def wait(child: int, timeout: "Optional[float]", look: "Callable[[], object]") -> "Optional[int]":
+def wait(child: int, timeout: "Optional[float]", look: "Callable[[], object]", piped: "Optional[Piped]" = None) -> "Optional[int]":
     """Its exit status, as `run` tells it; None where its time runs out first, or `look` returns True."""
     end = None if timeout is None else time.monotonic() + timeout
     # Held back, so that its end is still to be heard of when it is waited for.
@@ -62,7 +75,8 @@ def wait(child: int, timeout: "Optional[float]", look: "Callable[[], object]") -
                 return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
             if end is not None and time.monotonic() >= end:
                 return None
-            signal.sigtimedwait(ENDS, LOOK)
+            if not (piped and piped.serve(LOOK)):
+                signal.sigtimedwait(ENDS, LOOK)
             if look() is True:
                 return None
     finally:

@@ -2,9 +2,8 @@
 
 import os
 
-from fleet.agent import child
+from fleet.agent import child, output
 from fleet.agent.errors import AgentError
-from fleet.agent.output import Bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,30 +58,42 @@ def run(
 ) -> Finished:
     """Run a program to its end in a session of its own, with `given` to read.
 
-    `environment` goes over ours; `plainly` runs it as a user without rights.
+    `environment` goes over ours; `plainly` runs it as a user without rights. With `log` its output goes to that file.
 
-    Its output goes to a file (`log`, or an unnamed one), not a pipe: what it leaves running holds nobody up, and a
-    transaction whose agent was killed does not die of a broken pipe. Of endless output head and tail are kept.
+    What it leaves running holds nobody up. Of endless output head and tail are kept.
     """
-    with _scratch() if log is None else open(log, "w+b") as out, _scratch() as err, _stdin(given) as source:
+    if log is not None:
+        return _logged(argv, log, timeout, environment)
+    piped = output.Piped(given)
+    try:
+        status = child.run(argv, piped.streams(), timeout, lambda: None, environment, plainly, piped)
+        piped.serve(0)  # what it said last
+        return Finished(argv, TIMED_OUT if status is None else status, piped.said(0), piped.said(1))
+    except OSError as error:
+        return _missing(argv, error)
+    finally:
+        piped.close()
+
+
+def _logged(argv: "Sequence[str]", log: str, timeout: "Optional[float]", environment: "Optional[Dict[str, str]]") -> Finished:
+    """Run a program that writes to files: a transaction whose agent was killed does not die of a broken pipe."""
+    with open(log, "w+b") as out, _scratch() as err, open(os.devnull, "rb") as source:
+        files = output.Bounded(out), output.Bounded(err)
+
+        def cut() -> None:
+            for file in files:
+                file.cut()
+
         try:
-            bounded = Bounded(out, err)
-            streams = source.fileno(), out.fileno(), err.fileno()
-            status = child.run(argv, streams, timeout, bounded.cut, environment, plainly)
+            status = child.run(argv, (source.fileno(), out.fileno(), err.fileno()), timeout, cut, environment)
         except OSError as error:
-            return Finished(argv, MISSING, "", "{}: {}".format(argv[0], error.strerror))
-        bounded.cut()
+            return _missing(argv, error)
+        cut()
         return Finished(argv, TIMED_OUT if status is None else status, text(out), text(err))
 
 
-def _stdin(given: "Iterable[bytes]") -> "IO[bytes]":
-    if not given:
-        return open(os.devnull, "rb")
-    stream = _scratch()
-    for chunk in given:
-        stream.write(chunk)
-    stream.seek(0)
-    return stream
+def _missing(argv: "Sequence[str]", error: OSError) -> Finished:
+    return Finished(argv, MISSING, "", "{}: {}".format(argv[0], error.strerror))
 
 
 def _scratch() -> "IO[bytes]":
