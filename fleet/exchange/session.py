@@ -101,11 +101,14 @@ class Session:
     def run(self, desired: Mapping[str, Any], contents: Mapping[str, Content]) -> Iterator[Message]:
         """Sends the desired state and yields the agent's messages up to `done`; contents that it needs are sent in between.
 
+        While it looks at its host the agent says nothing: what its probes may take comes on top of the silence that is borne.
+
         Raises:
             HostError: the exchange cannot go on.
         """
         self._send(encode({"type": "desired", **desired}))
         self._desired = True
+        self._silence += sum(probe["timeout"] for probe in desired.get("probes", ()))
         while True:
             message = self._next(None)
             if message["type"] == "need":

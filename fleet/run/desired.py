@@ -96,10 +96,15 @@ def compiled(job: Job, facts: Facts, variables: Variables) -> Compiler:
 
 
 def probes(job: Job, role: Role, facts: Facts, variables: Variables) -> Tuple[Probe, ...]:
-    """A role's probes for this run: those of the chosen checks, and none that is for verifications alone in another."""
+    """A role's probes for this run: those of the chosen checks, and none that is for verifications alone in another.
+
+    Each has the seconds that the host is given for one, where they are more than its own.
+    """
     given = ask(role, role.probes, facts, variables) if job.probed else ()
     if not all(isinstance(probe, Probe) for probe in given):
         return given  # the compiler says what is wrong
+    least = float(variables.integer("verify_timeout"))
+    given = tuple(replace(probe, timeout=max(probe.timeout, least)) for probe in given)
     if job.mode == VERIFY:
         return job.selection.probes(role, given)
     return tuple(probe for probe in given if probe.when != checks.VERIFY)

@@ -116,8 +116,8 @@ class HostRun:
         channel = transport.open(started.command)
         try:
             desired.prepare(self._job)  # while the agent starts there is time for it
-            # While it waits for another run's lock, or for a command's end, the agent says nothing.
-            silence = self._job.silence + self._job.lock_timeout + sum(asked.timeout for asked in self._job.questions)
+            # While it waits for another run's lock the agent says nothing.
+            silence = self._job.silence + self._job.lock_timeout
             password = self._become_password()
             self._converse(Session(channel, started, password, deadline, silence, self._stopping.is_set, sending=self._sending))
         finally:

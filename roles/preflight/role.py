@@ -25,7 +25,8 @@ def refusals(facts: Facts, variables: Variables) -> List[str]:
     found = [*_architecture(facts), *_family(facts), *_kernel(facts, variables)]
     if not found and not engine.is_docker(variables):
         found += _python(facts)
-    return [*found, *_systemd(facts), *_storage(facts, variables)]
+    timeout = [] if variables.integer("verify_timeout") > 0 else ["verify_timeout: should be at least 1 second."]
+    return [*found, *_systemd(facts), *_storage(facts, variables), *timeout]
 
 
 def release_refusals(os_id: str, os_like: Sequence[str], os_version: str, variables: Variables) -> List[str]:

@@ -54,7 +54,7 @@ def judge(outcome: Outcome, engine: str, kinds: Sequence[str] = NAMESPACES) -> L
     seen = dict(line.split("=", 1) for line in outcome.stdout.splitlines() if "=" in line)
     if seen.get("first.status") != "0":
         told = [seen.get("load.error", ""), seen.get("first.error", ""), outcome.stderr.strip()]
-        fault = "its time ran out" if outcome.status == 124 else "; ".join(text.strip() for text in told if text.strip())
+        fault = "; ".join(text.strip() for text in told if text.strip())
         return [RUNS.judged(False, fault or f"status {seen.get('first.status', outcome.status)}", engine=engine)]
     return [
         RUNS.judged(seen.get("pid") == "1", f"its first process has pid {seen.get('pid', 'unknown')}", "pid 1", engine=engine),

@@ -17,7 +17,8 @@ clean() {
 run() {
     step=$1
     shift
-    "$engine" run --rm --network none --name "$name" "$@" 2>"$log"
+    "$engine" run --rm --network none --name "$name" "$@" 2>"$log" &
+    wait "$!" # so that a signal is heeded at once
     printf '%s.status=%s\n' "$step" "$?"
     printf '%s.error=%s\n' "$step" "$(tr '\n' ' ' <"$log")"
 }
@@ -26,7 +27,7 @@ run() {
 "$engine" rm --force "$name" >/dev/null 2>&1
 keep=$("$engine" inspect "$reference" 2>/dev/null | grep '"Id"')
 trap 'clean; rm -f "$log"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 
 printf 'load.output=%s\n' "$("$engine" load --input "$image" 2>"$log" | tr '\n' ' ')"
 printf 'load.error=%s\n' "$(tr '\n' ' ' <"$log")"

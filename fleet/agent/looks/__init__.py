@@ -43,7 +43,7 @@ def run(name: str, given: "Dict[str, Any]", host: "Host", timeout: float) -> pro
         os.close(reading)
     status = os.waitpid(child, 0)[1]
     if not ended:
-        return process.Finished(argv, process.TIMED_OUT, "", "no answer within {:g} s".format(timeout))
+        return process.Finished(argv, process.TIMED_OUT, "", "")
     text = said.decode("utf-8", "replace")
     return process.Finished(argv, 0, text, "") if status == 0 else process.Finished(argv, 1, "", text)
 

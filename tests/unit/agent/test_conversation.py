@@ -68,7 +68,7 @@ def test_probes(session: Session, root: Path) -> None:
         probe("cat", "cat", "{image}", contents={"image": image}),
         probe("fails", "sh", "-c", "echo no >&2; exit 3"),
         probe("missing", "no-such-program"),
-        probe("slow", "sleep", "60", timeout=0.1),
+        probe("slow", "sh", "-c", "echo so far >&2; exec sleep 60", timeout=0.5),
         probe("rare", "true", when="changed"),
     ]
     exchange = session.run("apply", [], probes)
@@ -76,6 +76,7 @@ def test_probes(session: Session, root: Path) -> None:
     assert [(one["name"], one["status"]) for one in results] == [("cat", 0), ("fails", 3), ("missing", 127), ("slow", 124)]
     assert results[0]["stdout"] == "image"
     assert results[1]["stderr"] == "no\n"
+    assert results[3]["stderr"] == "so far\nno answer within 0.5 s; a host that is slower is given more by verify_timeout"
     changed = session.run("apply", files(root), probes[4:])
     assert [one["name"] for one in changed.one("probes")["results"]] == ["rare"]
 

@@ -101,8 +101,7 @@ def test_json_tells_each_hosts_answer(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_host_whose_command_failed_has_failed_and_its_record_keeps_no_output(status: int, state: str) -> None:
     results = [{"name": "/exec", "status": status, "stdout": "a password", "stderr": "", "seconds": 0}]
     heard: List[Event] = []
-    # While a command runs nothing is heard of the host: its time comes on top of the silence that ends a run.
-    job = Job("verify", silence=0.0, lock_timeout=0.0, questions=(Probe("exec", ("true",)),))
+    job = Job("verify", questions=(Probe("exec", ("true",)),))
     peer = agent(answering(plan(), {"type": "probes", "results": results}, done()))
     outcome = HostRun(Host("h1", "10.0.0.1"), job, lambda *_: peer, heard.append, Stop())()
     assert (outcome.state, outcome.answers["exec"].stdout) == (state, "a password")

@@ -199,6 +199,11 @@ def test_silence_and_the_whole_time_have_limits() -> None:
     talk.hello(refuse)
     with pytest.raises(HostError, match="nothing was heard from the host for 3 s"):
         list(talk.run(desired(), {}))
+    talk = session(Agent(MARKER, lambda _: []), silence=3.0)
+    talk.hello(refuse)
+    # While it looks at its host an agent says nothing.
+    with pytest.raises(HostError, match="nothing was heard from the host for 13 s"):
+        list(talk.run(desired(probes=[{"timeout": 8.0}, {"timeout": 2.0}]), {}))
     talk = session(Agent(MARKER, lambda _: []), deadline=5.0)
     talk.hello(refuse)
     with pytest.raises(HostError, match=r"the host's time has run out\n.*--timeout"):

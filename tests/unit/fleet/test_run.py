@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
@@ -19,7 +20,7 @@ from fleet.secret import Reference
 from fleet.transport import OUT, Received, Transport
 from fleet.transport.fake import FakeChannel, FakeTransport
 from fleet.transport.stop import Stop
-from fleet.variables import Variables
+from fleet.variables import Variable, Variables
 from tests.unit.fleet.wire import DECLARED, agent, agent_channel, answering, done, hello, job, plan, result
 
 
@@ -115,6 +116,20 @@ def test_checks_are_judged_and_a_failed_one_fails_the_host() -> None:
     checking = role(probes=lambda *_: [Probe("p", ("true",))], judge=judge)
     outcome = host_run(job("apply", checking), agent(answering(plan(), PROBES, done())))
     assert (outcome.state, outcome.failed_checks, len(outcome.checks)) == ("failed", 1, 2)
+
+
+@pytest.mark.parametrize(("least", "taken"), [(30, [30, 120]), (60, [60, 120]), (600, [600, 600])])
+def test_a_slow_host_has_more_time_for_a_look(least: int, taken: List[float]) -> None:
+    asked: List[Mapping[str, Any]] = []
+
+    def script(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        asked.extend(message.get("probes", ()))
+        return [plan(), done()] if message["type"] == "desired" else []
+
+    looks = role(probes=lambda *_: [Probe("quick", ("true",)), Probe("long", ("true",), timeout=120)])
+    slow = {"verify_timeout": Variable("verify_timeout", "r", "integer", least, "")}
+    assert host_run(replace(job("apply", looks), declared=slow), agent(script)).state == "ok"
+    assert [probe["timeout"] for probe in asked] == taken
 
 
 @pytest.mark.parametrize("given", [None, 5])

@@ -122,7 +122,10 @@ def said(text: str) -> Received:
     return Received(ERR, text.encode())
 
 
-DECLARED = {"word": Variable("word", "r", "string", "plain", "")}
+DECLARED = {
+    "word": Variable("word", "r", "string", "plain", ""),
+    "verify_timeout": Variable("verify_timeout", "r", "integer", 30, ""),
+}
 
 
 def job(mode: str = "apply", *roles: Role, **fields: Any) -> Job:

@@ -213,7 +213,7 @@ def test_container(change: Dict[str, str], wanted: List[str]) -> None:
 @pytest.mark.parametrize(
     ("outcome", "detail"),
     [
-        (said("", 124), "its time ran out"),
+        (Outcome(124, "load.error=\n", "no answer within 120 s"), "no answer within 120 s"),
         (said("load.error=no space left \nfirst.status=125\nfirst.error=No such image \n"), "no space left; No such image"),
         (said("", 1), "status 1"),
     ],

@@ -42,6 +42,7 @@ def test_a_good_host_is_refused_by_nobody(release: str) -> None:
         (packages, {}, {"extra_packages": ["perl(Foo::Bar)", "/usr/bin/jq", "gcc-c++"]}, []),
         (preflight, {"storage": FULL}, {}, ["/opt has 0.1 GB", "/var/lib has 0.1 GB"]),
         (preflight, {"storage": FULL}, {"min_free_gb": 0}, []),
+        (preflight, {}, {"verify_timeout": 0}, ["verify_timeout: should be at least 1 second."]),
         (preflight, {"storage": OLD_XFS}, {}, ["ftype=1"]),
         (preflight, {"storage": OLD_XFS}, {"data_root": "/data/skiff"}, []),
         (preflight, {"release": "debian", "arch": "i686", "storage": FULL}, {}, ["i686", "Debian", "/opt", "/var/lib"]),
