@@ -1,4 +1,4 @@
-"""Virtual machines for the tests, one for each image and session.
+"""Virtual machines for the tests, one after the other; tests in a file that share one stand together.
 
 cgroup2          a Debian with its own kernel, version 2 of control groups alone, systemd 252, this repository in /root/skiff
 selinux          the same with SELinux, enforcing, every file labelled
@@ -7,11 +7,9 @@ el8              that once more, looking like release 8, with the lab's packages
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-from pathlib import Path
-from typing import Iterator
+from typing import Dict, Iterator
 
 import pytest
 
@@ -32,30 +30,55 @@ def vm_machine() -> None:
         pytest.skip(f"not installed: {' '.join(missing)}")
 
 
-@contextlib.contextmanager
-def _boot(recipe: image.Recipe, directory: Path) -> Iterator[Machine]:
-    try:
-        built = image.obtain(recipe)
-    except FleetError as error:
-        pytest.fail(f"the image could not be built: {error}\n{error.details}")
-    with Machine(built, directory) as machine:
-        machine.install_repository()
-        yield machine
+class Machines:
+    """At most one runs: emulated, two would be three times as slow."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        self._factory = factory
+        self._running: Dict[image.Recipe, Machine] = {}
+
+    def of(self, recipe: image.Recipe) -> Machine:
+        """The one of a recipe, which runs already or takes the place of another."""
+        if recipe not in self._running:
+            self.close()
+            try:
+                built = image.obtain(recipe)
+            except FleetError as error:
+                pytest.fail(f"the image could not be built: {error}\n{error.details}")
+            self._start(recipe, Machine(built, self._factory.mktemp("vm")))
+        return self._running[recipe]
+
+    def _start(self, recipe: image.Recipe, machine: Machine) -> None:
+        try:
+            machine.await_login()
+            machine.install_repository()
+        except BaseException:
+            machine.close()
+            raise
+        self._running[recipe] = machine
+
+    def close(self) -> None:
+        while self._running:
+            self._running.popitem()[1].close()
 
 
 @pytest.fixture(scope="session")
-def cgroup2(vm_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with _boot(image.CGROUP2, tmp_path_factory.mktemp("vm")) as machine:
-        yield machine
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    found = Machines(tmp_path_factory)
+    yield found
+    found.close()
 
 
-@pytest.fixture(scope="session")
-def selinux(vm_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with _boot(image.SELINUX, tmp_path_factory.mktemp("vm")) as machine:
-        yield machine
+@pytest.fixture(scope="module")
+def cgroup2(vm_machine: None, machines: Machines) -> Machine:
+    return machines.of(image.CGROUP2)
 
 
-@pytest.fixture(scope="session")
-def el8(vm_machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    with _boot(image.EL8, tmp_path_factory.mktemp("vm")) as machine:
-        yield machine
+@pytest.fixture(scope="module")
+def selinux(vm_machine: None, machines: Machines) -> Machine:
+    return machines.of(image.SELINUX)
+
+
+@pytest.fixture(scope="module")
+def el8(vm_machine: None, machines: Machines) -> Machine:
+    return machines.of(image.EL8)

@@ -6,13 +6,13 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 
 from tests import parcel
 from tests.vm.image import Image
 
 BOOT_SECONDS = 600.0
 MEMORY = "1536"
+BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
 class Machine:
@@ -36,31 +36,30 @@ class Machine:
             *("-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22", "-device", "virtio-net-pci,netdev=n0"),
         ]
 
-    def __enter__(self) -> Machine:
-        try:
-            self.await_login()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    def await_login(self) -> None:
-        """Until root can log in and systemd has come to rest."""
+    def await_login(self, other_than: bytes = b"") -> None:
+        """Until root can log in, to another boot than the one given, and systemd has come to rest."""
         deadline = time.monotonic() + BOOT_SECONDS
-        while not self._answers():
+        while (found := self._boot()) in (b"", other_than):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"the machine did not come up:\n{self.console.read_text(errors='replace')[-4000:]}")
+                raise AssertionError(
+                    f"the machine did not come up, boot {found!r}:\n{self.console.read_text(errors='replace')[-4000:]}"
+                )
             time.sleep(1)
         self.run("systemctl is-system-running --wait")
 
-    def _answers(self) -> bool:
+    def reboot(self) -> None:
+        """Have it started anew by its own systemd."""
+        before = self._boot()
+        self.run("systemctl reboot")
+        self.await_login(other_than=before)
+
+    def _boot(self) -> bytes:
+        """The boot's id, or nothing where there is no answer."""
         try:
-            return self.run("true", timeout=120).returncode == 0
+            done = self.run(BOOT, timeout=120)
         except subprocess.TimeoutExpired:
-            return False  # it is slow while it boots
+            return b""  # it is slow while it boots
+        return done.stdout if done.returncode == 0 else b""
 
     def run(self, command: str, stdin: bytes = b"", timeout: float = 300.0) -> subprocess.CompletedProcess[bytes]:
         """A shell command as root; its status is 255 where there was no connection."""

@@ -15,13 +15,15 @@ from typing import Any, Callable, Dict
 import pytest
 
 from fleet import probe_image
-from tests.vm.machine import Machine
+from tests.vm.machine import BOOT, Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "from invoke.main import program; import sys; sys.exit(program.run())"
 # Emulated, a login takes seconds and a provisioning minutes.
 PATIENCE = 5400
-REASON = "SELinux stays on until this host is started anew"
+PATIENT = ("--reboot-timeout", "3000")
+ENFORCING = ("--set", "selinux=enforcing")
+ON = "SELinux stays on until this host is started anew"
 
 Task = Callable[..., Dict[str, Any]]
 
@@ -39,8 +41,8 @@ def task(el8: Machine, tmp_path_factory: pytest.TempPathFactory) -> Task:
     environment = {**clean, "XDG_STATE_HOME": str(directory / "state"), "HOME": str(directory), "PYTHONPATH": str(ROOT)}
 
     def run(name: str, *words: str) -> Dict[str, Any]:
-        where = ("--hosts", "vm", "--inventory", "inventory.yml", "--json", "--timeout", str(PATIENCE), "--connect-timeout", "120")
-        argv = [sys.executable, "-c", RUN, "--search-root", str(ROOT), name, *where, *words]
+        where = ("--hosts", "vm", "--inventory", "inventory.yml", "--json", "--timeout", str(PATIENCE), "--connect-timeout", "300")
+        argv = [sys.executable, "-c", RUN, "--search-root", str(ROOT), name, *where, "--set", "verify_timeout=900", *words]
         done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd=directory, timeout=PATIENCE)
         assert done.stdout, done.stderr
         return {**json.loads(done.stdout)["hosts"]["vm"], "status": done.returncode}
@@ -62,21 +64,41 @@ def well(outcome: Dict[str, Any]) -> bool:
 
 
 def test_it_is_prepared_while_selinux_enforces(el8: Machine, task: Task) -> None:
-    first = task("provision", "--set", "selinux=enforcing")
+    first = task("provision", *ENFORCING)
     assert well(first)
     assert (first["state"], first["reboot"]) == ("changed", [])
     assert said(el8, "getenforce; grep -c ' cgroup2\\? ' /proc/self/mounts").split() == ["Enforcing", "1"]
-    again = task("provision", "--set", "selinux=enforcing", "--reboot")
+    again = task("provision", *ENFORCING, "--reboot")
     assert (again["status"], again["state"], again["rebooted"]) == (0, "ok", [])
 
 
+def test_no_program_of_the_agent_s_was_denied_its_streams(el8: Machine) -> None:
+    """Those that run in a domain of their own, modprobe and restorecon, were heard of: that they ran is seen by what they did."""
+    assert said(el8, "lsmod | grep -c ^overlay; ls -Z /etc/skiff/daemon.json").split()[:2] == [
+        "1",
+        "unconfined_u:object_r:etc_t:s0",
+    ]
+    denied = said(el8, "dmesg | grep 'avc: *denied' || true")
+    assert denied == ""
+
+
+def test_a_boot_brings_it_back_under_selinux(el8: Machine, task: Task) -> None:
+    el8.reboot()
+    after = task("verify", "--boot", *ENFORCING)
+    assert well(after)
+    assert (after["state"], after["reboot"], said(el8, "getenforce")) == ("ok", [], "Enforcing")
+
+
 def test_selinux_is_disabled_by_a_reboot_that_is_waited_for_and_verified(el8: Machine, task: Task) -> None:
-    before = said(el8, "cat /proc/sys/kernel/random/boot_id")
-    done = task("provision", "--set", "selinux=disabled", "--reboot", "--reboot-timeout", "3000")
+    before = said(el8, BOOT)
+    done = task("provision", "--set", "selinux=disabled", "--reboot", *PATIENT)
     assert well(done)
-    assert (done["state"], done["rebooted"], done["reboot"]) == ("changed", [REASON], [])
-    assert said(el8, "cat /proc/sys/kernel/random/boot_id") != before
+    assert (done["state"], done["rebooted"], done["reboot"]) == ("changed", [ON], [])
+    assert said(el8, BOOT) != before
     assert said(el8, "getenforce; grep ^SELINUX= /etc/selinux/config").split() == ["Disabled", "SELINUX=disabled"]
+    after = task("verify", "--boot", "--set", "selinux=disabled")
+    assert well(after)
+    assert (after["state"], after["reboot"]) == ("ok", [])
 
 
 def test_a_container_runs_after_it(el8: Machine, tmp_path: Path) -> None:

@@ -19,12 +19,14 @@ import yaml
 
 from fleet.errors import FleetError
 from tests.vm import box
+from tests.vm.conftest import Machines
 from tests.vm.libvirt import Libvirt
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "from invoke.main import program; import sys; sys.exit(program.run())"
 PROGRAMS = ("vagrant", "libvirtd", "virtlogd", "virsh", "dnsmasq", "qemu-system-x86_64", "qemu-img", "mmdebstrap", "mke2fs", "ssh")
 LONGEST = 3600.0
+SLOW = ("--set", "verify_timeout=900")
 
 
 class Checkout:
@@ -96,7 +98,8 @@ class Checkout:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+def checkout(machines: Machines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    machines.close()
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if os.geteuid() != 0 or missing:
         pytest.skip(f"not installed: {' '.join(missing)}" if missing else "libvirtd needs root")
@@ -136,10 +139,10 @@ def test_its_facts_tell_what_it_can_virtualise(checkout: Checkout) -> None:
 
 
 def test_it_is_provisioned_verified_and_then_as_declared(checkout: Checkout) -> None:
-    changed = checkout.ask("provision")["hosts"]["el9"]
+    changed = checkout.ask("provision", *SLOW)["hosts"]["el9"]
     assert changed["state"] == "changed"
-    assert checkout.ask("provision")["hosts"]["el9"]["state"] == "ok"
-    assert checkout.ask("verify")["hosts"]["el9"]["state"] == "ok"
+    assert checkout.ask("provision", *SLOW)["hosts"]["el9"]["state"] == "ok"
+    assert checkout.ask("verify", *SLOW)["hosts"]["el9"]["state"] == "ok"
     assert "Server" in checkout.inv("lab.ssh", "el9", "--command", "sudo skiff version")
 
 
