@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, TypeVar
 
 from fleet import checks
+from fleet.agent.process import TIMED_OUT
 from fleet.checks import Check, Outcome, Probe, filled
 from fleet.errors import FleetError, HostError
 from fleet.exchange.opening import PythonMissing
@@ -22,6 +23,7 @@ from fleet.saved.host import Desired, with_secrets
 from fleet.variables import Variables
 
 T = TypeVar("T")
+LATE = "no answer within {:g} s; verify_timeout gives a slow host more"
 
 
 def prepare(job: Job) -> None:
@@ -152,12 +154,16 @@ def message(job: Job, desired: Desired) -> Dict[str, Any]:
     }
 
 
-def outcomes_by_role(results: Sequence[Mapping[str, Any]]) -> Dict[str, Dict[str, Outcome]]:
-    """Probes' outcomes by role and name; those of the job's own questions under the empty role."""
+def outcomes_by_role(results: Sequence[Mapping[str, Any]], asked: Sequence[Wire]) -> Dict[str, Dict[str, Outcome]]:
+    """The outcomes of the probes that were asked, by role and name; those of the job's own questions under the empty role."""
+    seconds = {probe["name"]: probe["timeout"] for probe in asked}
     found: Dict[str, Dict[str, Outcome]] = {}
     for result in results:
         role, _, name = result["name"].partition("/")
-        found.setdefault(role, {})[name] = Outcome(result["status"], result["stdout"], result["stderr"])
+        said = result["stderr"]
+        if role and result["status"] == TIMED_OUT:
+            said = f"{said.rstrip()}\n{LATE.format(seconds.get(result['name'], 0.0))}".lstrip()
+        found.setdefault(role, {})[name] = Outcome(result["status"], result["stdout"], said)
     return found
 
 

@@ -162,7 +162,7 @@ class HostRun:
                 results, probed = message["results"], True
             else:
                 self._hear(message)
-        outcomes = desired.outcomes_by_role(results)
+        outcomes = desired.outcomes_by_role(results, wanted.probes)
         self._answered(outcomes.get("", {}))
         if results or (probed and self._job.mode == VERIFY and self._job.roles):
             judged = desired.judge(self._job, self._host.name, facts, variables, outcomes)

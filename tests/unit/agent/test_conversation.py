@@ -76,7 +76,7 @@ def test_probes(session: Session, root: Path) -> None:
     assert [(one["name"], one["status"]) for one in results] == [("cat", 0), ("fails", 3), ("missing", 127), ("slow", 124)]
     assert results[0]["stdout"] == "image"
     assert results[1]["stderr"] == "no\n"
-    assert results[3]["stderr"] == "so far\nno answer within 0.5 s; a host that is slower is given more by verify_timeout"
+    assert results[3]["stderr"] == "so far\n"
     changed = session.run("apply", files(root), probes[4:])
     assert [one["name"] for one in changed.one("probes")["results"]] == ["rare"]
 

@@ -132,6 +132,19 @@ def test_a_slow_host_has_more_time_for_a_look(least: int, taken: List[float]) ->
     assert [probe["timeout"] for probe in asked] == taken
 
 
+def test_a_look_that_ran_out_of_time_says_so() -> None:
+    def judge(_facts: object, _variables: object, outcomes: Mapping[str, Outcome]) -> List[Check]:
+        return [Check("p", False, outcomes["p"].stderr)]
+
+    late = {"status": 124, "stdout": "", "stderr": "so far\n", "seconds": 45}
+    words = {"type": "probes", "results": [{"name": "r/p", **late}, {"name": "/q", **late}]}
+    looks = role(probes=lambda *_: [Probe("p", ("p",), timeout=45)], judge=judge)
+    outcome = host_run(job("apply", looks, questions=(Probe("q", ("q",)),)), agent(answering(plan(), words, done())))
+    ((_, check),) = outcome.checks
+    assert check.detail == "so far\nno answer within 45 s; verify_timeout gives a slow host more"
+    assert outcome.answers["q"].stderr == "so far\n", "a command of the user's own has its own time"
+
+
 @pytest.mark.parametrize("given", [None, 5])
 def test_a_role_that_gives_nothing_to_read_is_named(given: object) -> None:
     outcome = host_run(job("apply", role(resources=lambda *_: given)), agent(Seen()))
