@@ -34,6 +34,8 @@ def asked(container: str, tail: str, since: str, timestamps: bool) -> Probe:
     Raises:
         UsageError: the name or the number is none.
     """
+    if not container:
+        raise UsageError("logs: which container?", resolution="./inv logs CONTAINER --hosts HOSTS; `./inv ps` names them")
     if not CONTAINER.match(container):
         raise UsageError(f"logs: {container!r} is no container's name", resolution="./inv logs CONTAINER --hosts HOSTS")
     number = tail if tail == ALL else str(whole("--tail", tail, 0))

@@ -16,7 +16,7 @@ COMMAND: Table = {
 LIMIT: Table = {"timeout": ("300", "Seconds that the command may take on a host; then it is killed (default: 300).")}
 
 LINES: Table = {
-    "container": (None if "logs" in sys.argv and not {"-h", "--help"} & set(sys.argv) else "", "The container's name or identity."),
+    "container": ("", "The container's name or identity."),
     "tail": ("100", "The last lines of each host, or all (default: 100)."),
     "since": ("", "Only since a time (2026-01-31T12:00:00Z) or for a while (10m)."),
     "timestamps": (False, "The time before each line, and the lines of all hosts in its order."),
@@ -65,7 +65,7 @@ def ps(_: Context, **given: Any) -> None:
     end(status or (0 if told_by_all else 2))
 
 
-@skiff_task(HOSTS, LINES, OWN_ROLES, CONNECT, positional=("container",))
+@skiff_task(HOSTS, LINES, OWN_ROLES, CONNECT, positional=("container",), of=("logs",))
 def logs(_: Context, container: str, tail: str, since: str, timestamps: bool, **given: Any) -> None:
     """Show what a container has written on each host that has one of this name, every line with its host.
 

@@ -6,12 +6,12 @@ from typing import Any, Dict, Tuple, Union
 
 from invoke.context import Context
 
-from fleet.tasks.options import CHECK, CHOICE, CONNECT, DIFF, HOSTS, OWN_ROLES, ROLES, VERDICTS, Table, end, named, skiff_task, told
+from fleet.tasks.options import CHECK, CHOICE, CONNECT, DIFF, HOSTS, OWN_ROLES, ROLES, VERDICTS, Table, end, skiff_task, told
 
 OUT: Table = {"out": ("", "Keep the plan in this file; `./inv apply FILE` carries out exactly that.")}
 HERE: Table = {name: option for name, option in CONNECT.items() if name != "engine"}  # a kept plan stays on this machine
 SAVED: Table = {
-    "file": (None if named("apply") else "", "The file that `plan --out` wrote."),
+    "file": ("", "The file that `plan --out` wrote."),
     "hosts": ("", "Only these of the plan's hosts, named as everywhere; with --show, names and globs (default: all)."),
     "show": (False, "Show the plan that is in the file, and connect to nothing."),
 }
@@ -56,7 +56,7 @@ def plan(_: Context, **given: Any) -> None:
     end(over_hosts("plan", "check", {**given, "diff": True})[1])
 
 
-@skiff_task(SAVED, DIFF, AGAIN, HERE, positional=("file",))
+@skiff_task(SAVED, DIFF, AGAIN, HERE, positional=("file",), of=("apply",))
 def apply(_: Context, file: str, show: bool, **given: Any) -> None:
     """Carry out a plan that was kept in a file: exactly that, on each host that has not moved on since.
 

@@ -7,14 +7,14 @@ from typing import Any
 from invoke.context import Context
 
 from fleet.tasks.hosts import HERE
-from fleet.tasks.options import CHECK, HOSTS, OWN_ROLES, Table, end, named, skiff_task, told
+from fleet.tasks.options import CHECK, HOSTS, OWN_ROLES, Table, end, skiff_task, told
 
 ARCHIVE: Table = {
-    "file": (None if named("images.push") else "", "The archive: docker-archive (docker save) or an OCI layout, tar or tar.gz."),
+    "file": ("", "The archive: docker-archive (docker save) or an OCI layout, tar or tar.gz."),
 }
 
 
-@skiff_task(ARCHIVE, HOSTS, CHECK, OWN_ROLES, HERE, positional=("file",))
+@skiff_task(ARCHIVE, HOSTS, CHECK, OWN_ROLES, HERE, positional=("file",), of=("images.push",))
 def images_push(_: Context, file: str, check: bool, **given: Any) -> None:
     """Load an image archive into the engine of every host, Skiff's or Docker's; hosts that have its images are left alone.
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
-from invoke.main import program
 
 from fleet.tasks.options import Table, end, skiff_task, told
 
@@ -110,22 +109,22 @@ def show_machines(statuses: Any) -> None:
 
 
 @skiff_task(
-    {"host": (None, "The host's name."), "command": ("", "Run this instead of a shell.")},
+    {"host": ("", "The host's name."), "command": ("", "Run this instead of a shell.")},
     LAB,
     positional=("host",),
+    of=("lab.ssh",),
 )
 def lab_ssh(_: Context, host: str, command: str, name: str) -> None:
     """Log in to a host or virtual machine of the lab.
 
     Example: ./inv lab.ssh lab1 --command 'skiff ps'
     """
-    if host in ("-h", "--help"):
-        # Invoke takes any word for a positional argument that is still missing.
-        program.run(["invoke", "--search-root", str(ROOT), "--help", "lab.ssh"], exit=False)
-        return
     with told():
+        from fleet.errors import UsageError
         from fleet.lab import Lab
 
+        if not host:
+            raise UsageError("lab.ssh: which host?", resolution="./inv lab.ssh HOST; `./inv lab.status` names them")
         found = machines().find(host) if name == DEFAULT else None
         argv = machines().ssh_argv(found) if found else Lab(name).ssh_argv(host)
     end(subprocess.run([*argv, command] if command else argv, check=False).returncode)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
@@ -73,16 +73,34 @@ class Declared(Task[Any]):
             self.help = kept
 
 
-def named(*names: str) -> bool:
-    """Whether a word stands after one of these tasks: to Invoke, a positional argument is one that may not be left out."""
-    return any(word in names and not after.startswith("-") for word, after in zip(sys.argv, sys.argv[1:]))
+def spare(words: Sequence[str], tasks: Collection[str], options: Mapping[str, Tuple[object, str]]) -> bool:
+    """Whether a word that is neither an option nor the value of one stands after one of these tasks."""
+    after = iter(words)
+    if not any(word in tasks for word in after):
+        return False
+    flags = {"--" + name.rstrip("_").replace("_", "-") for name, (default, _) in options.items() if default is False}
+    for word in after:
+        if word == "--":
+            break
+        if not word.startswith("-"):
+            return True
+        if word not in flags and "=" not in word:
+            next(after, None)
+    return False
 
 
 def skiff_task(
-    *tables: Table, positional: Tuple[str, ...] = (), optional: Tuple[str, ...] = ()
+    *tables: Table, positional: Tuple[str, ...] = (), of: Tuple[str, ...] = (), optional: Tuple[str, ...] = ()
 ) -> Callable[[Callable[..., None]], Any]:
-    """A task with these options, and no automatic short flags: Invoke would make -h mean --hosts. `optional`: may lack a value."""
+    """A task with these options, and no automatic short flags: Invoke would make -h mean --hosts.
+
+    `positional` is a word without an option, before or after those of the task `of` this name; it may be left out. `optional`: may
+    lack a value.
+    """
     options = {name: option for table in tables for name, option in table.items()}
+    if spare(sys.argv, of, options):
+        # To Invoke, a positional argument is one that may not be left out.
+        options = {name: (None if name in positional else default, text) for name, (default, text) in options.items()}
 
     def declare(body: Callable[..., None]) -> Any:
         word = inspect.Parameter.POSITIONAL_OR_KEYWORD

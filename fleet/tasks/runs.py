@@ -7,13 +7,10 @@ from typing import Any
 
 from invoke.context import Context
 
-from fleet.tasks.options import CONNECT, DIFF, Table, end, named, skiff_task, told
+from fleet.tasks.options import CONNECT, DIFF, Table, end, skiff_task, told
 
 RUN: Table = {
-    "run": (
-        None if named("runs.show", "report", "resume") else "",
-        "The run's name, or the beginning of it (default: the last run).",
-    ),
+    "run": ("", "The run's name, or the beginning of it (default: the last run)."),
 }
 JSON: Table = {"json": CONNECT["json"]}
 
@@ -30,7 +27,7 @@ def runs_list(_: Context, json: bool) -> None:
         text.print_list(json)
 
 
-@skiff_task(RUN, DIFF, JSON, positional=("run",))
+@skiff_task(RUN, DIFF, JSON, positional=("run",), of=("runs.show",))
 def runs_show(_: Context, run: str, diff: bool, json: bool) -> None:
     """Show one recorded run: what changed and what failed on each host.
 
@@ -46,6 +43,7 @@ def runs_show(_: Context, run: str, diff: bool, json: bool) -> None:
     RUN,
     {"out": ("", "The file to write (default: skiff-RUN.html, here).")},
     positional=("run",),
+    of=("report",),
 )
 def report(_: Context, run: str, out: str) -> None:
     """Draw one recorded run as a page in one file: hosts by state, where time went, differences, failures, checks.
@@ -62,9 +60,10 @@ def report(_: Context, run: str, out: str) -> None:
 
 
 @skiff_task(
-    {"run": (RUN["run"][0], "The run's name, or the beginning of it (default: the last run that left something undone).")},
+    {"run": ("", "The run's name, or the beginning of it (default: the last run that left something undone).")},
     {name: CONNECT[name] for name in ("forks", "json", "ask_pass", "ask_key_passphrase", "ask_become_pass")},
     positional=("run",),
+    of=("resume",),
 )
 def resume(_: Context, run: str, **given: Any) -> None:
     """Do the rest of a run: the same again on the hosts that failed, were not reached, or were not finished.

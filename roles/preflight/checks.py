@@ -30,7 +30,7 @@ CONTROLLERS = Claim(
     "cgroup_controllers",
     "Every control group controller can be used",
     "limits do not hold; without blkio, io or pids (a warning) some options do nothing",
-    "grubby --update-kernel=ALL --remove-args=cgroup_disable=memory && reboot  # where /proc/cmdline has such a word",
+    "grubby --update-kernel=ALL --remove-args=cgroup_disable && reboot  # where /proc/cmdline has it; else: mount | grep cgroup",
     probes=("cgroups",),
 )
 BACKING = Claim(
