@@ -19,6 +19,7 @@ LINES: Table = {
     "container": ("", "The container's name or identity."),
     "tail": ("100", "The last lines of each host, or all (default: 100)."),
     "since": ("", "Only since a time (2026-01-31T12:00:00Z) or for a while (10m)."),
+    "follow": (False, "Go on with what is written from then on, until Ctrl-C."),
     "timestamps": (False, "The time before each line, and the lines of all hosts in its order."),
 }
 
@@ -66,12 +67,21 @@ def ps(_: Context, **given: Any) -> None:
 
 
 @skiff_task(HOSTS, LINES, OWN_ROLES, CONNECT, positional=("container",), of=("logs",))
-def logs(_: Context, container: str, tail: str, since: str, timestamps: bool, **given: Any) -> None:
+def logs(_: Context, container: str, tail: str, since: str, follow: bool, timestamps: bool, **given: Any) -> None:
     """Show what a container has written on each host that has one of this name, every line with its host.
 
     Example: ./inv logs web --hosts all
     Example: ./inv logs web --hosts 'web*' --since 10m --timestamps
+    Example: ./inv logs web --hosts all --tail 10 --follow
     """
+    if follow:
+        with told():
+            from fleet.run import follow as rounds
+            from fleet.run.task import Options
+
+            status = rounds.follow(Options(**given), container, tail, since, timestamps)
+        end(status)
+        return
     with told():
         from fleet.run import logs as lines
         from fleet.run.task import Options, provision

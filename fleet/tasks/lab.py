@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ def lab_up(_: Context, count: str, el: str, provider: str, name: str) -> None:
         from fleet.number import whole
 
         if not provider:
-            show_lab(Lab(name).up(whole("--count", count or "1", 1), el=whole("--el", el or "9", 7), report=print))
+            lab = Lab(name)
+            show_lab(lab.up(whole("--count", count or "1", 1), el=whole("--el", el or "9", 7), report=print))
+            if name != DEFAULT:
+                print(f"they stand in their own inventory: ./inv facts --hosts lab --inventory {lab.inventory}")
             return
         from fleet.errors import UsageError
 
@@ -79,7 +83,10 @@ def lab_status(_: Context, name: str) -> None:
 
         virtual = name == DEFAULT and machines().exist()
         if not virtual or Lab(name).mine():
-            show_lab(Lab(name).status())
+            found = Lab(name).status()
+            show_lab(found)
+            if not found:
+                print(f"the lab {name} has no hosts: `./inv lab.up` boots them, --name names another lab", file=sys.stderr)
         if virtual:
             show_machines(machines().status())
 

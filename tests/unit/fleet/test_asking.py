@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Tuple
+from types import SimpleNamespace
+from typing import Any, Dict, List, Sequence, Tuple
 
 import pytest
 
@@ -12,9 +13,10 @@ from fleet.checks import Outcome, Probe
 from fleet.errors import UsageError
 from fleet.events import Event, Fault, HostOutcome
 from fleet.inventory.model import Host
-from fleet.run import command, containers, logs
+from fleet.run import command, containers, follow, logs
 from fleet.run.host import HostRun
 from fleet.run.job import Job
+from fleet.run.task import Options
 from fleet.transport.stop import Stop
 from tests.unit.fleet.test_tasks import invoke
 from tests.unit.fleet.wire import agent, answering, done, plan
@@ -198,3 +200,52 @@ def test_json_tells_lines_apart_from_no_container(capsys: pytest.CaptureFixture[
 def test_what_names_no_lines_is_refused(container: str, tail: str) -> None:
     with pytest.raises(UsageError):
         logs.asked(container, tail, "", False)
+
+
+def test_a_line_that_is_followed_is_shown_once() -> None:
+    shown: List[str] = []
+    told: List[str] = []
+    lines = follow.Lines(False, False, shown.append, told.append)
+    lines.end([wrote("a", FIRST), wrote("b", "2026-11-26T20:02:28Z x\n")], False)
+    assert shown == ["a | one", "a | no time", "b | x", "a | three"]
+    # The same again, with two lines of one time, of which the second is new; then one that is older than what was shown.
+    again = FIRST + "2026-11-26T20:02:29.000000001Z fourth\n"
+    lines.end([wrote("a", again), HostOutcome("b", state="unreachable", faults=[Fault("no route")])], False)
+    lines.end([wrote("a", again + "2026-11-26T20:02:28Z late\n"), wrote("b", "2026-11-26T20:02:28Z x\n")], False)
+    assert shown[4:] == ["a | fourth"]
+    assert told == ["b: unreachable; no route", "b: answers again; what it wrote meanwhile is not shown"]
+
+
+def test_followed_lines_as_json_are_objects_with_their_time() -> None:
+    shown: List[str] = []
+    follow.Lines(False, True, shown.append).end([wrote("a", "2026-11-26T20:02:28.5Z x\n"), wrote("b")], False)
+    assert [json.loads(line) for line in shown] == [{"host": "a", "time": "2026-11-26T20:02:28.5Z", "line": "x"}]
+
+
+def test_following_asks_for_what_came_since_the_last_round(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: List[Sequence[str]] = []
+
+    def provision(*given: Any, **named: Any) -> Tuple[List[HostOutcome], int]:
+        asked.append(given[3][0].argv)
+        outcomes = [wrote("a", FIRST)]
+        for one in named.get("instead", ()):
+            one.end(outcomes, False)
+        return outcomes, (0, 0, 130)[len(asked) - 1]
+
+    monkeypatch.setattr(follow, "provision", provision)
+    monkeypatch.setattr(follow, "time", SimpleNamespace(monotonic=iter([100.0, 102.5, 105.0]).__next__))
+    assert follow.follow(Options("a"), "web", "2", "1h", True, lambda _: None) == 0
+    assert [[word for word in words if word.startswith("--")] for words in asked[:2]] == [
+        ["--tail=2", "--since=1h", "--timestamps"],
+        ["--tail=all", f"--since={follow.EARLIER + 3}s", "--timestamps"],
+    ]
+    shown = capsys.readouterr()
+    assert shown.out.count("three") == 1
+    assert shown.err == "following web on 1 host; Ctrl-C ends it\n"
+
+
+def test_following_does_not_ask_for_a_password_in_every_round() -> None:
+    with pytest.raises(UsageError, match="in every round"):
+        follow.follow(Options("a", ask_pass=True), "web", "1", "", False)
