@@ -17,7 +17,33 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-class Site:
+class Listener:
+    """Serves in a thread of its own, at `port`."""
+
+    def __init__(self, server: ThreadingHTTPServer) -> None:
+        server.daemon_threads = True
+        server.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that refuses the certificate is no fault here
+        self._server = server
+        self.port: int = server.server_address[1]
+        self._thread = threading.Thread(target=server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stops listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def encrypted(server: ThreadingHTTPServer, chain: Path) -> ThreadingHTTPServer:
+    """The server, over TLS with this key and certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    return server
+
+
+class Site(Listener):
     """Listens on an address of this machine. `answers` are the paths asked for, with status and length of each answer's body.
 
     `ca` is the file with the certificate that vouches for it.
@@ -46,27 +72,14 @@ class Site:
             def log_message(self, *_: object) -> None:
                 """Nothing is written beside the test's own output."""
 
-        keys.mkdir(exist_ok=True)
         self.ca, chain = certify(address, keys)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain)
-        self._server = ThreadingHTTPServer((address, 0), Handler)
-        self._server.daemon_threads = True
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that refuses the certificate is no fault here
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        self.address = f"https://{address}:{self._server.server_address[1]}"
-
-    def close(self) -> None:
-        """Stops listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(encrypted(ThreadingHTTPServer((address, 0), Handler), chain))
+        self.address = f"https://{address}:{self.port}"
 
 
 def certify(address: str, directory: Path) -> Tuple[Path, Path]:
     """A CA's certificate, and the key and certificate of a server at this address that it vouches for."""
+    directory.mkdir(exist_ok=True)
     root, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "lab's CA")])
     yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)

@@ -8,6 +8,7 @@ import shutil
 
 from fleet.agent.errors import AgentError
 from fleet.puller import captured, head, objects
+from fleet.puller.cures import CA, PROXY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,18 @@ TIMEOUT = 900.0  # seconds
 SAID = 1 << 16  # bytes
 LARGEST_PACK = 1 << 20  # blocks of 512 bytes in one file that a fetch writes
 CURE = "see that the repository can be reached from this host; the next try is at the timer's next turn"
-# No question on a terminal, no configuration but our own, no program that an address could name.
+# What git, curl or ssh says, in small letters, and what helps then.
+CURES = (
+    (
+        "host key verification failed",
+        "put the server's host key into /root/.ssh/known_hosts on this host, once you know that it is its own",
+    ),
+    ("permission denied (", "let root's SSH key of this host read the repository"),
+    ("proxy", PROXY),
+    ("connect tunnel failed", PROXY),
+    ("certificate", CA),
+)
+# No question on a terminal, no configuration of the system's, no program that an address could name.
 ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -127,7 +139,9 @@ def _ways(settings: "Settings", state: "State") -> "Dict[str, str]":
 def _failed(address: str, done: "Captured") -> AgentError:
     if done.status is None:
         return AgentError("{} did not answer within {:g} s".format(address, TIMEOUT), done.said, CURE)
-    return AgentError("{} cannot be fetched from".format(address), done.said, CURE)
+    said = done.said.lower()
+    cures = [cure for word, cure in CURES if word in said]
+    return AgentError("{} cannot be fetched from".format(address), done.said, cures[0] if cures else CURE)
 
 
 def _size(folder: str) -> int:

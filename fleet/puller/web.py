@@ -7,7 +7,7 @@ import urllib.parse
 import urllib.request
 
 from fleet.agent.errors import AgentError
-from fleet.puller import head, objects
+from fleet.puller import cures, head, objects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fleet.puller.settings import Settings
 
 SILENCE = 30.0  # seconds without a byte
+TUNNEL = "Tunnel connection failed"  # http.client's words
 CURE = "see that the server runs and that this host reaches it; the next try is at the timer's next turn"
 
 
@@ -26,6 +27,8 @@ class Web:
         self._root = settings.source.rstrip("/")
         self._opener = _opener(settings)
         self._host = settings.host
+        place = urllib.parse.urlsplit(settings.proxy).netloc.rpartition("@")[2]  # without its login
+        self._by = "by the proxy " + place if place else ""
         self.requests = 0
         self.received = 0
 
@@ -66,7 +69,7 @@ class Web:
                     return None
                 raise _refused(address, error) from error
         except (OSError, http.client.HTTPException) as error:
-            raise _unreachable(address, error) from error
+            raise _unreachable(address, error, self._by) from error
 
     def _read(self, response: "http.client.HTTPResponse", limit: int, address: str) -> "Iterator[bytes]":
         try:
@@ -74,7 +77,7 @@ class Web:
                 self.received += len(chunk)
                 yield chunk
         except (OSError, http.client.HTTPException) as error:
-            raise _unreachable(address, error) from error
+            raise _unreachable(address, error, self._by) from error
 
 
 class _Redirect(urllib.request.HTTPRedirectHandler):
@@ -112,10 +115,9 @@ def _refused(address: str, error: urllib.error.HTTPError) -> AgentError:
     return AgentError("{} answers {} {}".format(address, error.code, error.reason), "", missing)
 
 
-def _unreachable(address: str, error: Exception) -> AgentError:
+def _unreachable(address: str, error: Exception, by: str) -> AgentError:
     reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(reason):
-        cure = "give hosts the CA that signed it (`./inv pull.install --ca FILE`), or look who answers there"
-        return AgentError("{}: the server's certificate is not accepted".format(address), str(reason), cure)
+        return AgentError("{}: the server's certificate is not accepted".format(address), str(reason), cures.CA)
     told = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason) or type(reason).__name__
-    return AgentError("{} cannot be had: {}".format(address, told), "", CURE)
+    return AgentError("{} cannot be had: {}".format(address, told), by, cures.PROXY if told.startswith(TUNNEL) else CURE)

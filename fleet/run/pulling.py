@@ -79,6 +79,9 @@ def source(address: str, branch: str, ca: str, proxy: str, every: str, jitter: s
         raise UsageError(f"--from {address}: is no address")
     if proxy and not (urlsplit(proxy).scheme == "http" and urlsplit(proxy).hostname):
         raise UsageError("--proxy: should be http://HOST:PORT")
+    for option, text in (("--proxy", proxy), ("--ca", ca)):
+        if text and not address.startswith((WEB, "git+https://")):
+            raise UsageError(f"{option}: only a source over HTTPS has one")
     if branch and not address.startswith(GIT):
         raise UsageError("--branch: only a git repository has branches")
     if branch.startswith("-") or not re.fullmatch(r"[A-Za-z0-9._/-]*", branch):

@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from fleet.lab import Lab
+from tests.forge import Forge, Proxy
 from tests.lab.conftest import FreshHost
 from tests.lab.digest import digest
 from tests.lab.suite import Suite, own_roles
@@ -20,6 +21,7 @@ from tests.lab.test_plans import ask, differences, snapshot
 from tests.site import Site
 
 PATIENCE = 120  # seconds
+SLOW = ("--every", "1h", "--jitter", "0s")
 FAST = ("--every", "1s", "--jitter", "0s")
 # What a pull keeps of its own doing.
 OWN = {"/var/lib/skiff-agent/pull", "/var/lib/skiff-agent/pull/status.json"}
@@ -134,30 +136,42 @@ def send(lab: Lab, host: str, folder: Path, target: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_host_converges_from_git_and_is_given_back(suite: Suite, lab: Lab, fresh_host: FreshHost, tmp_path: Path) -> None:
+def install_git(lab: Lab, host: str, tmp_path: Path) -> str:
+    """Puts this machine's git on a host; its path here."""
     git = shutil.which("git")
     if git is None:
         pytest.skip("git is not installed")
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    transport = Path(
+        subprocess.run([git, "--exec-path"], capture_output=True, text=True, check=True).stdout.strip(), "git-remote-https"
+    )
+    for name, source in (("git", git), ("git-upload-pack", git), ("git-remote-https", str(transport))):
+        shutil.copyfile(source, folder / name)
+        (folder / name).chmod(0o755)
+    send(lab, host, folder, "/usr/local/bin")
+    return git
+
+
+def commit(repository: List[str]) -> None:
+    """Commits all that is published; the first time, the repository begins."""
+    for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "state"]):
+        subprocess.run([*repository, *words], check=True)
+
+
+def test_a_host_converges_from_git_and_is_given_back(suite: Suite, lab: Lab, fresh_host: FreshHost, tmp_path: Path) -> None:
     name = fresh_host().name
-    repository: List[str] = [git, *COMMIT, "-C", str(tmp_path / "www")]
-    (tmp_path / "www").mkdir()
     succeed(suite, "facts", name)
     install = ("pull.install", name, "--from", "git+file:///srv/fleet", *FAST)
     refused = suite.run(*install)
     assert (refused.returncode, "install the package git" in refused.stdout) == (2, True)
     assert lab.exec(name, ["test", "-e", "/etc/skiff-pull"]).returncode == 1
     ask(lab, name, "rm -rf /var/lib/skiff-agent")
-    (tmp_path / "programs").mkdir()
-    for program in ("git", "git-upload-pack"):
-        shutil.copyfile(git, tmp_path / "programs" / program)
-        (tmp_path / "programs" / program).chmod(0o755)
-    send(lab, name, tmp_path / "programs", "/usr/local/bin")
+    git = install_git(lab, name, tmp_path)
     before = digest(lab, name)
 
     publish(suite, name)
-    subprocess.run([*repository, "init", "--quiet"], check=True)
-    subprocess.run([*repository, "add", "--all"], check=True)
-    subprocess.run([*repository, "commit", "--quiet", "--message", "state"], check=True)
+    commit([git, *COMMIT, "-C", str(tmp_path / "www")])
     send(lab, name, tmp_path / "www" / ".git", "/srv/fleet")
     succeed(suite, *install)
     await_text(lab, name, "/var/lib/own/b", f"hello from {name}\n")
@@ -167,3 +181,53 @@ def test_a_host_converges_from_git_and_is_given_back(suite: Suite, lab: Lab, fre
     ask(lab, name, "rm -rf /srv/fleet")
     after = digest(lab, name)
     assert (sorted(before - after), sorted(after - before)) == ([], [])
+
+
+def test_a_host_pulls_by_ssh_and_by_https_through_a_proxy(suite: Suite, lab: Lab, fresh_host: FreshHost, tmp_path: Path) -> None:
+    host = fresh_host()
+    name, served = host.name, tmp_path / "served"
+    git = install_git(lab, name, tmp_path)
+    succeed(suite, "facts", name)
+    publish(suite, name)
+    repository = [git, *COMMIT, "-C", str(tmp_path / "www")]
+    commit(repository)
+    send(lab, name, tmp_path / "www" / ".git", "/srv/fleet")
+    ask(lab, name, "ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519")
+
+    # An SSH server: its key has to be known, and root's has to be accepted there.
+    succeed(suite, "pull.install", name, "--from", f"git+ssh://root@{host.address}/srv/fleet", *SLOW)
+    quiet(lab, name)
+    told = fail(lab, name)
+    assert "Host key verification failed" in told
+    assert "/root/.ssh/known_hosts" in told
+    ask(lab, name, f"sed 's/^/{host.address} /' /etc/ssh/ssh_host_ed25519_key.pub > /root/.ssh/known_hosts")
+    told = fail(lab, name)
+    assert "Permission denied (" in told
+    assert "let root's SSH key" in told
+    ask(lab, name, "cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys")
+    ask(lab, name, "systemctl start skiff-pull.service")
+    assert ask(lab, name, "cat /var/lib/own/b") == f"hello from {name}\n"
+    ask(
+        lab, name, f"sed 's/^/{host.address} /' /root/.ssh/id_ed25519.pub > /root/.ssh/known_hosts"
+    )  # another key than the server's
+    assert "Host key verification failed" in fail(lab, name)
+
+    # HTTPS with a CA of its own, by a proxy with a password: git's own way there, and an archive's.
+    publish(suite, name, "--set", "word=other")
+    commit(repository)
+    subprocess.run([git, "clone", "--quiet", "--bare", str(tmp_path / "www"), str(served / "fleet.git")], check=True)
+    gateway = host.address.rpartition(".")[0] + ".1"
+    proxy, forge = Proxy(gateway, "ann:word"), Forge(gateway, served, tmp_path / "forge")
+    site = Site(gateway, tmp_path / "www", tmp_path / "certificates")
+    suite.environment = {"SKIFF_PULL_PROXY": proxy.address}
+    try:
+        for source, ca in ((f"git+{forge.address}/fleet.git", forge.ca), (site.address, site.ca)):
+            words = ("--from", source, "--ca", str(ca), *SLOW)
+            succeed(suite, "pull.install", name, *words)
+            quiet(lab, name)
+            ask(lab, name, "rm /var/lib/own/b; systemctl start skiff-pull.service")
+            assert ask(lab, name, "cat /var/lib/own/b") == f"other from {name}\n"
+        assert set(proxy.tunnels) == {f"{gateway}:{forge.port}", f"{gateway}:{site.port}"}
+    finally:
+        for server in (site, forge, proxy):
+            server.close()

@@ -116,6 +116,8 @@ SOURCES = [
     ({"address": "https://x/a b"}, "is no address"),
     ({"address": "git+ext://sh"}, "should begin with"),
     ({"address": "git+ssh://git@x/y", "branch": "-x"}, "is no name of a branch"),
+    ({"address": "git+ssh://git@x/y", "proxy": "http://x:3128"}, "--proxy: only a source over HTTPS"),
+    ({"address": "git+file:///y", "ca": "/etc/ca.pem"}, "--ca: only a source over HTTPS"),
     ({"branch": "main"}, "only a git repository has branches"),
     ({"every": "soon"}, "--every soon: should be a time"),
     ({"jitter": "1h; reboot"}, "should be a time"),
