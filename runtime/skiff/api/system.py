@@ -192,13 +192,23 @@ _WARNINGS = (
     ("BridgeNfIptables", "bridge-nf-call-iptables is disabled"),
     ("BridgeNfIp6tables", "bridge-nf-call-ip6tables is disabled"),
 )
+# Of disks, by version of control groups.
+_DISKS = {
+    1: tuple(f"No blkio throttle.{kind}_device support" for kind in ("read_bps", "write_bps", "read_iops", "write_iops")),
+    2: (
+        "No io.weight support",
+        "No io.weight (per device) support",
+        *(f"No io.max ({kind}) support" for kind in ("rbps", "wbps", "riops", "wiops")),
+    ),
+}
 
 
 def warnings() -> list[str]:
     """What dockerd warns of; disabling the OOM killer is a thing of cgroup v1 alone."""
-    kernel = _kernel()
-    skipped = {"OomKillDisable"} if host.cgroup_version() == 2 else set()
-    return [f"WARNING: {text}" for name, text in _WARNINGS if not kernel[name] and name not in skipped]
+    kernel, version = _kernel(), host.cgroup_version()
+    skipped = {"OomKillDisable"} if version == 2 else set()
+    told = [text for name, text in _WARNINGS if not kernel[name] and name not in skipped]
+    return [f"WARNING: {text}" for text in (*told, *(() if host.limits().disks else _DISKS[version]))]
 
 
 def _registries(settings: Settings) -> dict[str, Any]:

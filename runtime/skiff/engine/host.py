@@ -14,7 +14,7 @@ GO_ARCHITECTURES: Mapping[str, str] = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True)
 class Limits:
-    """Which limits the kernel offers; the names are those of Docker's info."""
+    """Which limits the kernel offers; the names are those of Docker's info, but for disks, which it only warns of."""
 
     memory: bool
     swap: bool
@@ -26,6 +26,7 @@ class Limits:
     cpu_shares: bool
     cpuset: bool
     pids: bool
+    disks: bool
 
 
 def architecture() -> str:
@@ -86,6 +87,7 @@ def _limits_v1() -> Limits:
         cpu_shares=offers("cpu", "cpu.shares"),
         cpuset=offers("cpuset", "cpuset.cpus"),
         pids=os.path.isdir(f"{CGROUP_ROOT}/pids"),
+        disks=offers("blkio", "blkio.throttle.read_bps_device"),
     )
 
 
@@ -106,6 +108,7 @@ def _limits_v2() -> Limits:
         cpu_shares=cpu,
         cpuset="cpuset" in controllers,
         pids="pids" in controllers,
+        disks="io" in controllers,
     )
 
 

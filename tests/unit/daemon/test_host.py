@@ -12,7 +12,7 @@ from skiff.engine import filesystem, host
 EVERYTHING_V1 = (
     "memory/memory.limit_in_bytes memory/memory.memsw.limit_in_bytes memory/memory.kmem.limit_in_bytes "
     "memory/memory.kmem.tcp.limit_in_bytes memory/memory.oom_control cpu/cpu.cfs_period_us cpu/cpu.cfs_quota_us "
-    "cpu/cpu.shares cpuset/cpuset.cpus pids/pids.max"
+    "cpu/cpu.shares cpuset/cpuset.cpus pids/pids.max blkio/blkio.throttle.read_bps_device"
 )
 
 
@@ -38,6 +38,20 @@ def test_v1_without_swap_accounting_says_so(cgroups: Path) -> None:
     touch(cgroups, EVERYTHING_V1.replace("memory/memory.memsw.limit_in_bytes", ""))
     assert not host.limits().swap
     assert "WARNING: No swap limit support" in system.warnings()
+
+
+def test_limits_of_disks_that_are_missing_are_warned_of_in_dockerds_words(cgroups: Path) -> None:
+    touch(cgroups, EVERYTHING_V1)
+    assert not any("blkio" in line for line in system.warnings())
+    (cgroups / "blkio" / "blkio.throttle.read_bps_device").unlink()
+    assert "WARNING: No blkio throttle.write_iops_device support" in system.warnings()
+    (cgroups / "cgroup.controllers").write_text("cpu cpuset memory pids io\n")
+    assert not any("No io." in line for line in system.warnings())
+    (cgroups / "cgroup.controllers").write_text("cpu cpuset memory pids\n")
+    assert [line for line in system.warnings() if "No io." in line][1:3] == [
+        "WARNING: No io.weight (per device) support",
+        "WARNING: No io.max (rbps) support",
+    ]
 
 
 def test_v2_is_told_by_its_controllers(cgroups: Path) -> None:
