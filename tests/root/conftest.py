@@ -9,12 +9,14 @@ import shutil
 import socket
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
 
 from skiff.cgroup import files, hierarchy
+from skiff.cgroup.place import SLICE
 from skiff.errors import SkiffError
 from skiff.linux import mounts, namespaces, network, prctl
 from skiff.oci import labels
@@ -90,13 +92,16 @@ _KINDS = (("net", namespaces.CLONE_NEWNET), ("mnt", namespaces.CLONE_NEWNS))
 
 
 class Traces:
-    """What a test could leave: mounts, links, network namespaces by name, cgroups, children."""
+    """What a test could leave: mounts, links, network namespaces by name, cgroups, children, each as often as it is there."""
 
     def __init__(self, prefix: str) -> None:
         self.mounts = sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
         self.links = sorted(name for _, name in socket.if_nameindex())  # /sys shows those of the namespace that mounted it
         self.netns = sorted(name for name in _listing("/run/netns") if "skiff-test" in name)
         self.cgroups = [path for root in _hierarchies() for path in files.tree(root + prefix) if path != root + prefix]
+        self.cgroups += [
+            path for root in _hierarchies() for path in files.tree(root + SLICE) if path != root + SLICE and _empty(path)
+        ]
         self.children = _children()
 
     def since(self, before: Traces) -> list[str]:
@@ -104,9 +109,16 @@ class Traces:
         return [
             f"{name}: {found}"
             for name in ("mounts", "links", "netns", "cgroups", "children")
-            for found in getattr(self, name)
-            if found not in getattr(before, name)
+            for found in (Counter(getattr(self, name)) - Counter(getattr(before, name))).elements()
         ]
+
+
+def _empty(cgroup: str) -> bool:
+    """Others' containers are there too; one without a process is nobody's."""
+    try:
+        return not Path(cgroup, "cgroup.procs").read_text()
+    except OSError:  # gone meanwhile
+        return False
 
 
 def _listing(path: str) -> list[str]:
@@ -144,13 +156,20 @@ def cgroup_prefix() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def nothing_left(cgroup_prefix: str) -> Iterator[None]:
     """The leak check, after every test here."""
-    before = Traces(cgroup_prefix)
+    with leaving_nothing(cgroup_prefix, PATIENCE):
+        yield
+
+
+@contextlib.contextmanager
+def leaving_nothing(prefix: str, patience: float) -> Iterator[None]:
+    """What is done inside must be gone so many seconds after it."""
+    before = Traces(prefix)
     yield
-    deadline = time.monotonic() + PATIENCE
-    left = Traces(cgroup_prefix).since(before)
+    deadline = time.monotonic() + patience
+    left = Traces(prefix).since(before)
     while left and time.monotonic() < deadline:
         time.sleep(0.02)
-        left = Traces(cgroup_prefix).since(before)
+        left = Traces(prefix).since(before)
     assert not left, f"the test left behind {left}"
 
 

@@ -117,9 +117,10 @@ def test_an_idmapped_bind_shows_other_owners(oci: Oci, nested: Path, options: li
     assert oci.said("stat", "-c", "%u", "/mnt/own", "/mnt/inner/file", mounts=[mount]).split() == users
 
 
-def test_only_binds_are_idmapped(oci: Oci) -> None:
+def test_only_binds_are_idmapped(oci: Oci, nested: Path) -> None:
     mount = {"destination": "/mnt", "type": "tmpfs", "source": "tmpfs", "options": ["idmap"]}
     assert "options: only a bind mount can be idmapped" in oci.refused("true", mounts=[mount])
+    assert "idmap needs uidMappings and gidMappings" in oci.refused("true", mounts=[bind(nested, "idmap")])
 
 
 def test_a_read_only_dev_has_its_devices(oci: Oci) -> None:

@@ -87,6 +87,17 @@ def test_clocks_of_a_time_namespace_are_ahead(oci: Oci) -> None:
     assert [line.split() for line in offset.splitlines()] == [["monotonic", "500", "7"], ["boottime", "1000000", "0"]]
 
 
+def test_a_time_namespace_is_joined_by_path(oci: Oci) -> None:
+    linux = {**oci.box.spec()["linux"], "namespaces": kinds("time"), "timeOffsets": {"boottime": {"secs": 1_000_000}}}
+    oci("run", "-d", "-b", str(oci.bundle("a", "sleep", "100", linux=linux)), "a")
+    path = f"/proc/{oci.state('a')['pid']}/ns/time"
+    joined = [*kinds(), {"type": "time", "path": path}]
+    said = oci.said("sh", "-c", "readlink /proc/self/ns/time; cut -d . -f 1 /proc/uptime", linux={"namespaces": joined}).split()
+    assert said[0] == os.readlink(path)
+    assert int(said[1]) > 1_000_000
+    oci("delete", "--force", "a")
+
+
 def test_time_offsets_in_a_user_namespace(users: Oci) -> None:
     linux = {"namespaces": kinds("time", "user"), "timeOffsets": {"boottime": {"secs": 1_000_000}}, **MAPPED}
     assert float(users.said("cat", "/proc/uptime", linux=linux).split()[0]) > 1_000_000

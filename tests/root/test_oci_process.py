@@ -181,6 +181,15 @@ def test_unknown_capabilities_are_a_warning(oci: Oci) -> None:
     assert done.stderr == "skiff-oci: warning: ignoring unknown or unavailable capability CAP_FLY\n"
 
 
+def test_capabilities_that_we_have_not_to_give_are_a_warning(oci: Oci) -> None:
+    """In a user namespace of its own a container has them all the same."""
+    sets = {name: ["CAP_KILL", "CAP_SYSLOG"] for name in ("bounding", "effective", "permitted")}
+    oci.command = ["setpriv", "--bounding-set=-syslog", *oci.command]
+    done = oci.run("grep", "CapBnd", "/proc/self/status", process={"capabilities": sets})
+    assert done.stdout == "CapBnd:\t0000000000000020\n"
+    assert done.stderr == "skiff-oci: warning: ignoring unknown or unavailable capability CAP_SYSLOG\n"
+
+
 @pytest.mark.parametrize(
     ("process", "message"),
     [
@@ -331,8 +340,13 @@ def test_exec_on_chosen_processors(running: Oci, tmp_path: Path) -> None:
         "env": ["PATH=/bin"],
         "execCPUAffinity": {"final": "0"},
     }
-    (tmp_path / "process.json").write_text(json.dumps(process))
-    assert running("exec", "-p", str(tmp_path / "process.json"), "a").stdout.split() == ["Cpus_allowed_list:", "0"]
+    path = tmp_path / "process.json"
+    path.write_text(json.dumps(process))
+    assert running("exec", "-p", str(path), "a").stdout.split() == ["Cpus_allowed_list:", "0"]
+    # The first ones are those of the way in: without others the program has the container's.
+    path.write_text(json.dumps({**process, "execCPUAffinity": {"initial": "0"}}))
+    whole = running("exec", "a", "grep", "Cpus_allowed_list", "/proc/self/status").stdout
+    assert running("exec", "-p", str(path), "a").stdout == whole
 
 
 def test_keep_leaves_the_container_to_be_deleted(oci: Oci) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from skiff.spec.types import BlockIO, Cpu, Memory, Resources, ThrottleDevice
 
 DEFAULT_PERIOD = 100_000
+IO_WEIGHTS = (10, 1000)
 THROTTLES = (
     ("throttleReadBpsDevice", "rbps"),
     ("throttleWriteBpsDevice", "wbps"),
@@ -125,7 +126,9 @@ def weight(shares: int) -> int:
 
 
 def io_weight(weight: int) -> int:
-    """blkio.weight 10..1000 to io.weight 1..10000, linear, as runc converts."""
+    """blkio.weight 10..1000 to io.weight 1..10000, linear, as runc converts; InvalidInput for others."""
+    if not IO_WEIGHTS[0] <= weight <= IO_WEIGHTS[1]:
+        raise InvalidInput(f"linux.resources.blockIO.weight: {weight} must be between {IO_WEIGHTS[0]} and {IO_WEIGHTS[1]}")
     return 1 + (weight - 10) * 9999 // 990
 
 

@@ -13,8 +13,10 @@ def size(text: str, option: str) -> int:
     if text == "-1":
         return -1
     word = text.lower()
-    if len(word) > 1 and word.endswith("b") and word[-2] in UNITS:
-        word = word[:-1]
+    for tail in ("ib", "b"):  # 64m, 64mb and 64MiB are the same
+        if word.endswith(tail) and word[: -len(tail)][-1:] in ("k", "m", "g", "t"):
+            word = word[: -len(tail)]
+            break
     unit = UNITS.get(word[-1:], 0)
     try:
         value = float(word[:-1]) * unit if unit else float(int(word))

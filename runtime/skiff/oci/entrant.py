@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from skiff.oci.seccomp import Filter
 
+EVERY_PROCESSOR = range(8192)  # of which the kernel takes those of the cgroup
+
 
 class Entrant(Steps):
     """All steps but those that make a container; `setgroups` tells whether the user namespace lets it have other groups."""
@@ -38,8 +40,8 @@ class Entrant(Steps):
             os.write(fd, b"0")
             os.close(fd)
         self.step = failure.SCHEDULING
-        if final:
-            os.sched_setaffinity(0, final)
+        if final or initial:
+            os.sched_setaffinity(0, final or EVERY_PROCESSOR)
         if process.scheduler is not None:
             scheduling.set_scheduler(process.scheduler)
         if process.io_priority is not None:

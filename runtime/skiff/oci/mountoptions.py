@@ -71,7 +71,7 @@ _RECURSIVE = {
     "rnosymfollow": (new.MOUNT_ATTR_NOSYMFOLLOW, 0),
     "rsymfollow": (0, new.MOUNT_ATTR_NOSYMFOLLOW),
     "rrelatime": (0, _ATIME),
-    "rnorelatime": (new.MOUNT_ATTR_STRICTATIME, _ATIME),
+    "rnorelatime": (0, 0),  # as norelatime for the kernel: since 2.6.30 it is what one has who says nothing
     "rnoatime": (new.MOUNT_ATTR_NOATIME, _ATIME),
     "ratime": (0, _ATIME),
     "rstrictatime": (new.MOUNT_ATTR_STRICTATIME, _ATIME),

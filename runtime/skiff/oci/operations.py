@@ -123,10 +123,11 @@ class Mount:
 
     def __call__(self, root: int) -> None:
         """Mount, then what a bind takes in steps of its own."""
-        bind = self.flags & (ms.MS_BIND | ms.MS_REC)
+        again = self.flags & ms.MS_REMOUNT  # what is there gets other flags, a bind's too, and the source says nothing
+        bind = 0 if again else self.flags & (ms.MS_BIND | ms.MS_REC)
         source = os.fstat(self.tree) if self.tree >= 0 else os.stat(self.source) if bind else None
         mode = self._found_mode(root)
-        fd = self._target(root, source)
+        fd = inroot.open_path(root, self.target) if again else self._target(root, source)
         copied = os.open(by_descriptor(fd), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if "tmpcopyup" in self.options.own else -1
         try:
             if self.tree >= 0:

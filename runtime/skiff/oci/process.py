@@ -103,8 +103,12 @@ def processors(text: str) -> set[int]:
     return found
 
 
-def unknown_capabilities(process: Process) -> list[str]:
-    """Those asked for that this runtime or this kernel does not know: the specification has them ignored, with a warning."""
+def ignored_capabilities(process: Process, *, everything: bool) -> list[str]:
+    """Those asked for that nobody knows, or that we have not to give: the specification has them ignored, with a warning.
+
+    `everything`: in a user namespace of its own a process has all that the kernel knows.
+    """
     asked = process.get("capabilities") or {}
     names = {name for names in asked.values() for name in names or ()}  # type: ignore[attr-defined]  # a TypedDict's values
-    return sorted(name for name in names if capabilities.NUMBERS.get(name, capabilities.MOST) > capabilities.last())
+    ours = (2 << capabilities.last()) - 1 if everything else capabilities.permitted()
+    return sorted(name for name in names if not ours >> capabilities.NUMBERS.get(name, capabilities.MOST) & 1)

@@ -163,7 +163,7 @@ def _mount(mount: SpecMount, spec: Spec, bundle: str, cgroups: list[View]) -> li
     if kind == "cgroup":
         return _cgroup(target, options, cgroups)
     source = os.fsencode(mount.get("source") or kind)
-    if options.flags & ms.MS_BIND and not source.startswith(b"/"):
+    if options.flags & (ms.MS_BIND | ms.MS_REMOUNT) == ms.MS_BIND and not source.startswith(b"/"):
         source = os.fsencode(bundle) + b"/" + source
     if label and kind in _LABELLED:
         labels.require_selinux("linux.mountLabel")

@@ -13,7 +13,7 @@ from _blake2 import blake2b
 from skiff.errors import suppress
 from skiff.linux import libseccomp, seccomp
 from skiff.spec import jsontext
-from skiff.spec.seccomp import ACTIONS, ARCHITECTURES, OPERATORS
+from skiff.spec.seccomp import ACTIONS, ARCHITECTURES, NUMBERED, OPERATORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 CACHE = "@seccomp"
 SHAPE = "tree"  # part of the name, so that a program in another shape is not taken for ours
-_NUMBERED = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
 _PERMISSIVE = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG")
 _AUDIT_ARCH_X86_64 = 0xC000003E
 _X32 = 0x40000000
@@ -96,7 +95,7 @@ def compile_profile(profile: dict[str, Any]) -> bytes:
 
 
 def _action(name: str, number: int | None) -> int:
-    if name in _NUMBERED:
+    if name in NUMBERED:
         return ACTIONS[name] | (errno.EPERM if number is None else number)
     return ACTIONS[name]
 

@@ -45,6 +45,8 @@ def require(operation: str, identity: str, status: str) -> None:
         raise Conflict(f"container {identity} is not running: it is {status}")
     if operation == "delete":
         raise Conflict(f"cannot delete container {identity} that is not stopped: {status}")
+    if status == PAUSED:
+        raise Conflict("cannot start a container in the paused state")
     raise Conflict(
         "cannot start a container that has stopped" if status == STOPPED else "cannot start an already running container"
     )

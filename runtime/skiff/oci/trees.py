@@ -22,7 +22,7 @@ def open_all(rootfs: RootfsPlan, namespaces: NamespacePlan) -> list[int]:
     opened: list[int] = []
     try:
         for operation in rootfs.inside:
-            if not isinstance(operation, Mount) or not operation.flags & ms.MS_BIND:
+            if not isinstance(operation, Mount) or operation.flags & (ms.MS_BIND | ms.MS_REMOUNT) != ms.MS_BIND:
                 continue
             if operation.idmap is not None:
                 operation.tree = _mapped(operation, namespaces)

@@ -31,7 +31,8 @@ ARCHITECTURES = {
     )
 }  # fmt: skip
 ARGUMENTS = 6
-MAX_NUMBER = 0xFFFF  # of ERRNO and TRACE
+NUMBERED = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
+MAX_NUMBER = 0xFFFF  # of these
 UINT64 = 1 << 64
 
 
@@ -39,9 +40,10 @@ def check(checker: Checker, profile: Any) -> None:
     """Refuse what is wrong, by its key."""
     key = "linux.seccomp"
     table = checker.table(key, profile)
-    if _word(checker, f"{key}.defaultAction", table.get("defaultAction"), ACTIONS) == "SCMP_ACT_NOTIFY":
+    action = _word(checker, f"{key}.defaultAction", table.get("defaultAction"), ACTIONS)
+    if action == "SCMP_ACT_NOTIFY":
         raise checker.wrong(f"{key}.defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action")
-    checker.optional_number(f"{key}.defaultErrnoRet", table.get("defaultErrnoRet"), 0, MAX_NUMBER)
+    _number(checker, f"{key}.defaultErrnoRet", table.get("defaultErrnoRet"), action)
     for name, known in (("architectures", ARCHITECTURES), ("flags", seccomp.FLAGS)):
         for index, word in enumerate(checker.optional_strings(f"{key}.{name}", table.get(name))):
             _word(checker, f"{key}.{name}[{index}]", word, known)
@@ -55,18 +57,25 @@ def _rule(checker: Checker, key: str, rule: dict[str, Any], profile: dict[str, A
     names = checker.strings(f"{key}.names", rule.get("names"))
     if not names:
         raise checker.wrong(f"{key}.names", "must not be empty")
-    if _word(checker, f"{key}.action", rule.get("action"), ACTIONS) == "SCMP_ACT_NOTIFY":
+    action = _word(checker, f"{key}.action", rule.get("action"), ACTIONS)
+    if action == "SCMP_ACT_NOTIFY":
         if "write" in names:
             raise checker.wrong(f"{key}.action", "SCMP_ACT_NOTIFY cannot be used for the write syscall")
         if not profile.get("listenerPath"):
             raise checker.wrong("linux.seccomp.listenerPath", "is missing, although SCMP_ACT_NOTIFY is used")
-    checker.optional_number(f"{key}.errnoRet", rule.get("errnoRet"), 0, MAX_NUMBER)
+    _number(checker, f"{key}.errnoRet", rule.get("errnoRet"), action)
     for index, arg in enumerate(checker.rows(f"{key}.args", rule.get("args"))):
         inner = f"{key}.args[{index}]"
         checker.number(f"{inner}.index", arg.get("index"), 0, ARGUMENTS - 1)
         checker.number(f"{inner}.value", arg.get("value"), 0, UINT64 - 1)
         checker.optional_number(f"{inner}.valueTwo", arg.get("valueTwo"), 0, UINT64 - 1)
         _word(checker, f"{inner}.op", arg.get("op"), OPERATORS)
+
+
+def _number(checker: Checker, key: str, value: Any, action: str) -> None:
+    checker.optional_number(key, value, 0, MAX_NUMBER)
+    if value is not None and action not in NUMBERED:
+        raise checker.wrong(key, f"{action} returns no number: it is for {' and '.join(NUMBERED)}")
 
 
 def _word(checker: Checker, key: str, value: Any, known: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ NAMESPACES = frozenset(("mount", "network", "uts", "pid", "ipc", "cgroup", "user
 PROPAGATIONS = frozenset(("", "shared", "slave", "private", "unbindable", "rshared", "rslave", "rprivate", "runbindable"))
 # Keys that change what the container is; ignoring one would be a lie.
 UNSUPPORTED = {
-    "linux": ("intelRdt",),
+    "linux": ("intelRdt", "netDevices", "memoryPolicy"),
 }
 _IPC_SYSCTLS = frozenset(
     f"kernel.{name}" for name in ["msgmax", "msgmnb", "msgmni", "sem", "shm_rmid_forced", "shmall", "shmmax", "shmmni"]
@@ -224,6 +224,11 @@ def _agreement(check: Checker, spec: dict[str, Any]) -> None:
     for name in ("hostname", "domainname"):
         if spec.get(name) and "uts" not in namespaces:
             raise check.wrong(name, "needs a uts namespace: the host's own would change")
+    for index, mount in enumerate(spec.get("mounts") or ()):
+        if "user" not in namespaces and not mount.get("uidMappings") and {"idmap", "ridmap"} & set(mount.get("options") or ()):
+            raise check.wrong(
+                f"mounts[{index}]", "idmap needs uidMappings and gidMappings: there is no user namespace to take them from"
+            )
     if "mount" not in namespaces:
         for key, value in (
             ("mounts", spec.get("mounts")),

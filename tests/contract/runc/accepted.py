@@ -21,8 +21,8 @@ ALWAYS: list[Accepted] = [
     ),
     Accepted(
         ("cgroups devices/devices.list c 10:200",),
-        "config-linux.md#default-devices",
-        "/dev/net/tun is none of the default devices: what is not allowed is denied",
+        "config-linux.md#devices",
+        "no device may be accessed that is neither in devices nor a default device: /dev/net/tun is neither",
     ),
     Accepted(
         ("mountinfo * mask",),
@@ -53,8 +53,16 @@ ACCEPTED: dict[str, Accepted] = {
         REFUSED, "config.md#linux-mount-options", "an option of mount(8); runc hands it to the file system"
     ),
     "mount options of a tmpfs: mode=1711,uid=5,gid=6": Accepted(
-        ("nodes /mnt",), "config.md#mounts", "options are those of the file system: the mode is the one asked for"
+        ("nodes /mnt",),
+        "config.md#linux-mount-options",
+        "options that are not listed go to the file system: the mode is the one asked for",
     ),
+    **{
+        f"mount options of a bind: rbind,noatime,{word}": Accepted(
+            REFUSED, "config.md#linux-mount-options", f"{word} SHOULD be implemented; runc clears a part of the kernel's field"
+        )
+        for word in ("ratime", "rnostrictatime")
+    },
     "mounts: tmpfs without a source": Accepted(
         ("mountinfo /mnt",), "config.md#mounts", "source is OPTIONAL and a dummy; an empty one breaks readers of mountinfo"
     ),
@@ -72,6 +80,12 @@ ACCEPTED: dict[str, Accepted] = {
     "devices: in place of a default": Accepted(
         ("cgroups devices/devices.list c 1:5",), "config-linux.md#default-devices", "MUST also supply /dev/zero, whatever its mode"
     ),
+    "devices: where another file is": Accepted(
+        REFUSED, "config-linux.md#devices", "a file at the path that is not the device MUST be an error: runc leaves it"
+    ),
+    "seccomp: a number for an action without one": Accepted(
+        REFUSED, "config-linux.md#seccomp", "where the action does not support an errno the runtime MUST fail"
+    ),
     "devices: without a path": Accepted(REFUSED, "config-linux.md#devices", "path is REQUIRED"),
     "resources.devices: bad access": Accepted(REFUSED, "config-linux.md#allowed-device-list", "a composition of r, w and m"),
     "memory: {'limit': 67108864, 'kernelTCP': 33554432}": Accepted(
@@ -84,15 +98,14 @@ ACCEPTED: dict[str, Accepted] = {
         ("cgroups cpu/cpu.idle", "cgroups cpu/cpu.shares"), "config-linux.md#cpu", "idle (1.1): runc 1.1 ignores it"
     ),
     "cpu: processors as a word": Accepted(REFUSED, "config-linux.md#cpu", "cpus is a list as the kernel's cpuset takes it"),
-    "blockIO: weight 5": Accepted(REFUSED, "config-linux.md#block-io", "weight is between 10 and 1000"),
     "namespaces: a new time": Accepted(REFUSED, "config-linux.md#namespaces", "time (1.1): runc 1.1 does not know it"),
     "namespaces: joined time": Accepted(REFUSED, "config-linux.md#namespaces", "time (1.1): runc 1.1 does not know it"),
     "timeOffsets": Accepted(REFUSED, "config-linux.md#offset-for-time-namespace", "timeOffsets (1.1): runc 1.1 does not know them"),
     "timeOffsets: without a namespace": Accepted(
-        REFUSED, "config-linux.md#offset-for-time-namespace", "the offset is that of a time namespace: there is none"
+        REFUSED, "runtime.md#lifecycle", "what cannot be made as config.json has it MUST be an error: there is no time namespace"
     ),
     "mappings without a user namespace": Accepted(
-        REFUSED, "config-linux.md#user-namespace-mappings", "the mappings are those of a user namespace: there is none"
+        REFUSED, "runtime.md#lifecycle", "what cannot be made as config.json has it MUST be an error: there is no user namespace"
     ),
     **{
         f"hooks: {name}": Accepted(("hooks host",), "runtime.md#state", "after the program was executed the status is running")

@@ -77,6 +77,10 @@ class Bench:
         self.bundle.mkdir()
         subprocess.run(["cp", "-al", self.template, self.bundle / "rootfs"], check=True)
         shutil.copy(self.template / "bin" / "hook", self.bundle / "hook")
+        self.write(document)
+
+    def write(self, document: Any) -> None:
+        """Its config.json."""
         (self.bundle / "config.json").write_text(document if isinstance(document, str) else json.dumps(document))
 
     def facts(self, runtime: str, document: Any, flags: tuple[str, ...] = ()) -> tuple[dict[str, str], str]:
@@ -94,7 +98,7 @@ class Bench:
         seen.update(self._hooks())
         seen["left"] = "\n".join(self._left())
         if seen["left"]:
-            subprocess.run([*program, "delete", "--force", CONTAINER], capture_output=True, env=self._environment())
+            subprocess.run([*program, "delete", "--force", CONTAINER], capture_output=True, env=self.environment())
         seen["root after"] = "\n".join(self._root_after())
         return seen, errors
 
@@ -104,7 +108,7 @@ class Bench:
         with open(self.path / "output", "w+", errors="replace") as out, open(self.path / "errors", "w+") as err:
             try:
                 status = subprocess.run(
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self._environment(), timeout=TIMEOUT
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.environment(), timeout=TIMEOUT
                 ).returncode
             except subprocess.TimeoutExpired:
                 status = -1
@@ -115,7 +119,7 @@ class Bench:
     def _on_a_terminal(self, command: list[str]) -> tuple[int, str, str]:
         ours, theirs = pty.openpty()
         with subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env=self._environment(), start_new_session=True
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=self.environment(), start_new_session=True
         ) as run:
             os.close(theirs)
             parts = []
@@ -125,7 +129,8 @@ class Bench:
             run.kill()  # no more than a zombie, unless it was too long silent
         return run.returncode, b"".join(parts).decode(errors="replace").replace("\r\n", "\n"), ""
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Of a runtime's process."""
         return {"PATH": os.environ["PATH"], "SKIFF_PYTHON": self.python}
 
     def whose(self, namespace: str) -> str:

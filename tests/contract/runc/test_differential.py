@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from skiff.oci import mountoptions
 from tests.contract.runc.accepted import ACCEPTED, ACCEPTED_ROOTLESS, ALWAYS, Accepted
 from tests.contract.runc.bench import THEIRS, Bench
 from tests.contract.runc.mutation import Mutation
@@ -83,6 +84,12 @@ def test_what_is_changed_is_seen(bench: Bench) -> None:
 
 def report(found: dict[str, tuple[str, str]]) -> str:
     return "\n".join(f"{name}:\n  ours   {ours!r}\n  runc's {theirs!r}" for name, (ours, theirs) in found.items())
+
+
+def test_every_option_of_a_mount_is_in_a_row() -> None:
+    rows = [row for mutation in MUTATIONS for row in mutation.patch.get("mounts+", ()) if isinstance(row, dict)]
+    words = {word for row in rows if isinstance(row.get("options"), list) for word in row["options"]}
+    assert set(mountoptions.known()) - words == {"ridmap"}  # runc has neither it nor idmap: tests/root/test_oci_mounts.py
 
 
 def test_every_accepted_difference_is_of_a_mutation() -> None:

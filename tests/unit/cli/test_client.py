@@ -43,13 +43,14 @@ def test_frames_come_out_whatever_the_pieces(wanted: list[tuple[int, bytes]], st
 
 
 @pytest.mark.parametrize(
-    ("text", "bytes_"), [("0", 0), ("512", 512), ("6m", 6 << 20), ("1.5g", 3 << 29), ("64KB", 64 << 10), ("7b", 7), ("-1", -1)]
+    ("text", "bytes_"),
+    [("0", 0), ("512", 512), ("6m", 6 << 20), ("1.5g", 3 << 29), ("64KB", 64 << 10), ("64MiB", 64 << 20), ("7b", 7), ("-1", -1)],
 )
 def test_sizes(text: str, bytes_: int) -> None:
     assert sizes.size(text, "--memory") == bytes_
 
 
-@pytest.mark.parametrize("text", ["", "m", "-5m", "lots", "1x", "nan", "infg"])
+@pytest.mark.parametrize("text", ["", "m", "-5m", "lots", "1x", "7bb", "ib", "nan", "infg"])
 def test_wrong_sizes_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="invalid size"):
         sizes.size(text, "--memory")

@@ -126,6 +126,12 @@ def test_what_version_1_alone_has_is_refused_by_version_2(resources: Any, expect
     assert str(caught.value) == f"linux.resources.{section}.{next(iter(fields))}: cgroup v2 does not have it: leave it out"
 
 
+def test_a_weight_that_cannot_be_converted_is_refused() -> None:
+    assert v1({"blockIO": {"weight": 5}}) == ["blkio/blkio.weight=5"]  # which the kernel judges: BFQ takes it, CFQ did not
+    with pytest.raises(InvalidInput, match=r"blockIO\.weight: 5 must be between 10 and 1000"):
+        v2({"blockIO": {"weight": 5}})
+
+
 def test_what_version_1_calls_off_means_nothing_to_version_2() -> None:
     """Docker and Kubernetes send them so."""
     assert v2({"memory": {"kernel": 0, "disableOOMKiller": False}, "network": {"classID": 0, "priorities": []}}) == []

@@ -14,7 +14,7 @@ from skiff.oci import failure, hooks, labels
 from skiff.oci.explain import explain
 from skiff.oci.mappings import Mappings
 from skiff.oci.namespaces import NamespacePlan
-from skiff.oci.process import ProcessPlan, processors, unknown_capabilities
+from skiff.oci.process import ProcessPlan, ignored_capabilities, processors
 from skiff.oci.steps import EntrantPlan
 
 PROCESS: Any = {"args": ["/bin/x"], "cwd": "/y", "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 5, "hard": 1 << 63}]}
@@ -65,11 +65,9 @@ def test_lists_of_processors(text: str, numbers: set[int]) -> None:
     assert processors(text) == numbers
 
 
-def test_unknown_capabilities_are_named() -> None:
-    assert unknown_capabilities({"capabilities": {"bounding": ["CAP_FLY", "CAP_KILL"], "ambient": ["CAP_SWIM"]}}) == [
-        "CAP_FLY",
-        "CAP_SWIM",
-    ]
+def test_ignored_capabilities_are_named() -> None:
+    asked = {"bounding": ["CAP_FLY", "CAP_KILL"], "ambient": ["CAP_SWIM"]}
+    assert ignored_capabilities({"capabilities": asked}, everything=True) == ["CAP_FLY", "CAP_SWIM"]  # type: ignore[typeddict-item]
 
 
 def test_a_label_is_written_where_the_kernel_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:

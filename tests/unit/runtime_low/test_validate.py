@@ -124,7 +124,7 @@ def test_each_default_is_a_document_of_its_own() -> None:
         ),
         ("linux.resources.cpu.cpus", "0-x", "linux.resources.cpu.cpus: must be a list of numbers and ranges, as 0-2,5"),
         ("linux.resources.cpu.idle", 2, "linux.resources.cpu.idle: must be between 0 and 1"),
-        ("linux.resources.blockIO", {"weight": 5}, "linux.resources.blockIO.weight: must be between 10 and 1000, or 0 for none"),
+        ("linux.resources.blockIO", {"weight": 65536}, "linux.resources.blockIO.weight: must be between 0 and 65535"),
         (
             "linux.resources.blockIO",
             {"throttleReadBpsDevice": [{"major": 8, "minor": 0}]},
@@ -150,6 +150,11 @@ def test_each_default_is_a_document_of_its_own() -> None:
         ("linux.devices", [{"path": "/dev/x", "type": "z"}], "linux.devices[0].type: must be c, b, u or p"),
         ("linux.sysctl", {"kernel.panic": "1"}, "linux.sysctl.kernel.panic: is not in a separate kernel namespace"),
         ("linux.sysctl", {"net.../../x": "1"}, "linux.sysctl.net.../../x: is not in a separate kernel namespace"),
+        (
+            "linux.seccomp",
+            {"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1},
+            "linux.seccomp.defaultErrnoRet: SCMP_ACT_ALLOW returns no number: it is for SCMP_ACT_ERRNO and SCMP_ACT_TRACE",
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_refused_by_its_key(path: str, value: Any, message: str) -> None:
@@ -162,6 +167,8 @@ def test_a_wrong_value_is_refused_by_its_key(path: str, value: Any, message: str
     ("path", "value"),
     [
         ("linux.intelRdt", {"closID": "x"}),
+        ("linux.netDevices", {"eth0": {}}),
+        ("linux.memoryPolicy", {"mode": "MPOL_BIND"}),
     ],
 )
 def test_what_is_not_done_is_refused_rather_than_ignored(path: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from skiff.linux import signals
 from skiff.oci import bundle, console, store
 from skiff.oci.channels import for_another_process
 from skiff.oci.create import Surroundings, create
-from skiff.oci.process import unknown_capabilities
+from skiff.oci.process import ignored_capabilities
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,12 +52,17 @@ def load(flags: dict[str, str]) -> tuple[Spec, str]:
     """The bundle's specification and its directory."""
     directory = os.path.abspath(flags.get("bundle", "."))
     spec = bundle.load(directory)
-    for name in unknown_capabilities(spec["process"]):
+    users = has_user_namespace(spec)
+    for name in ignored_capabilities(spec["process"], everything=users):
         LOG.warning(f"ignoring unknown or unavailable capability {name}")
-    users = any(namespace["type"] == "user" for namespace in (spec.get("linux") or {}).get("namespaces") or ())
     if os.geteuid() != 0 and not users:
         raise InvalidInput("rootless container requires user namespaces: see skiff-oci spec --rootless")
     return spec, directory
+
+
+def has_user_namespace(spec: Spec) -> bool:
+    """Whether its processes are in one, new or joined."""
+    return any(namespace["type"] == "user" for namespace in (spec.get("linux") or {}).get("namespaces") or ())
 
 
 def make(containers: store.Store, identity: str, spec: Spec, directory: str, flags: dict[str, str], terminal: int = -1) -> int:

@@ -57,7 +57,9 @@ present directory.
 Example: skiff-oci run -b /var/lib/bundles/web web
 """
 EXEC_FAILED = 255  # as runc's exec ends where the program could not be run
+NO_SUCH_COMMAND = 3  # runc's too
 _REFUSED = ("checkpoint", "restore")
+_HELP = ("help", "h")
 
 
 def run(arguments: list[str]) -> int:
@@ -69,18 +71,38 @@ def run(arguments: list[str]) -> int:
         if "version" in flags:
             print(f"skiff-oci version {VERSION}\nspec: {OCI_VERSION}")
             return 0
-        if "help" in flags or not rest:
-            print(HELP, end="")
-            return 0 if "help" in flags else 1
+        if "help" in flags or not rest or rest[0] in _HELP:
+            return _help([] if "help" in flags else rest[1:])
         for name, words in (("log-format", ("text", "json")), ("rootless", ("true", "false", "auto"))):
             if flags.get(name, words[0]) not in words:
                 raise InvalidInput(f"--{name} {flags[name]}: {' or '.join(words)}")
         # The others find the driver in the container's state.
         given = ["--systemd-cgroup"] if "systemd-cgroup" in flags and rest[0] in ("create", "run") else []
         return command(rest[0])(Store(flags.get("root") or default_root(flags)), [*given, *rest[1:]])
+    except options.HelpWanted:
+        return _help(rest)
+    except _NoSuchCommand as error:
+        LOG.error(str(error))
+        return NO_SUCH_COMMAND
     except (SkiffError, OSError) as error:
         LOG.error(str(error))
-        return EXEC_FAILED if rest[:1] == ["exec"] else 1
+        return EXEC_FAILED if rest[:1] == ["exec"] and not isinstance(error, options.Misuse) else 1
+
+
+def _help(words: list[str]) -> int:
+    """Of a command if one is named."""
+    if not words:
+        print(HELP, end="")
+        return 0
+    from skiff.cli.oci import usage
+
+    command(words[0])
+    print(usage.text(words[0]), end="")
+    return 0
+
+
+class _NoSuchCommand(InvalidInput):
+    """A word that is no command."""
 
 
 def default_root(flags: dict[str, str]) -> str:
@@ -103,7 +125,7 @@ def command(name: str) -> Callable[[Store, list[str]], int]:
     if name in _REFUSED:
         raise Unsupported(f"{name} is not supported by skiff-oci: it has no CRIU")
     if name not in _COMMANDS:
-        raise InvalidInput(f"unknown command {name!r}; see skiff-oci --help")
+        raise _NoSuchCommand(f"unknown command {name!r}; see skiff-oci --help")
     # What importlib.import_module does, without a module of 2 ms.
     found: Callable[[Store, list[str]], int] = __import__(f"skiff.cli.oci.{name}", fromlist=("main",)).main
     return found

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 
 from skiff.cgroup.manager import open_manager
-from skiff.cli.oci import options, passed, waiting
+from skiff.cli.oci import create, options, passed, waiting
 from skiff.cli.oci.log import LOG
 from skiff.cli.oci.run import open_terminal
 from skiff.errors import Conflict, InvalidInput
 from skiff.linux import prctl
 from skiff.oci import execution, store
 from skiff.oci.execution import Execution
-from skiff.oci.process import unknown_capabilities
+from skiff.oci.process import ignored_capabilities
 from skiff.spec import jsontext, validate
 from skiff.spec.fields import Checker
 
@@ -48,11 +48,11 @@ def main(containers: store.Store, arguments: list[str]) -> int:
     """The program's exit status."""
     flags, rest = options.parse(arguments, FLAGS)
     if not rest:
-        raise InvalidInput("exec takes a container id, and a program unless --process names a file")
+        raise options.Misuse("exec takes a container id, and a program unless --process names a file")
     spec = containers.load_spec(rest[0]) if containers.load(rest[0]) else {}
     process = _process(flags, rest[1:], spec)
     preserved = passed.descriptors(flags, process)
-    for name in unknown_capabilities(process):
+    for name in ignored_capabilities(process, everything=create.has_user_namespace(spec)):
         LOG.warning(f"ignoring unknown or unavailable capability {name}")
     if "no-subreaper" not in flags:
         prctl.prctl(prctl.PR_SET_CHILD_SUBREAPER, 1)
@@ -164,7 +164,7 @@ def _user(flags: dict[str, str], user: dict[str, Any]) -> dict[str, Any]:
         found = {"uid": int(uid), "gid": int(gid) if colon else user.get("gid", 0), "umask": user.get("umask", 0o022)}
     more = options.many(flags, "additional-gids")
     if not all(gid.isdigit() for gid in more):
-        raise InvalidInput(f"--additional-gids {','.join(more)}: numbers are wanted")
+        raise options.Misuse(f"--additional-gids {','.join(more)}: numbers are wanted")
     found["additionalGids"] = [*(found.get("additionalGids") or []), *(int(gid) for gid in more)]
     return found
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def main(_: Store, arguments: list[str]) -> int:
     """Exit status."""
-    options.parse(arguments, {})
+    options.none(options.parse(arguments, {})[1])
     print(json.dumps(document(), indent=4))
     return 0
 

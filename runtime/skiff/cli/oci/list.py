@@ -20,7 +20,8 @@ COLUMNS = ("id", "pid", "status", "bundle", "created", "owner")
 
 def main(containers: Store, arguments: list[str]) -> int:
     """Exit status."""
-    flags, _ = options.parse(arguments, FLAGS)
+    flags, rest = options.parse(arguments, FLAGS)
+    options.none(rest)
     rows = _rows(containers)
     style = flags.get("format", "table")
     if style not in ("table", "json"):

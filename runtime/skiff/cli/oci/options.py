@@ -14,6 +14,15 @@ FLAG, VALUE, LIST, REFUSED = "flag", "value", "list", "refused"
 LATER = "is not supported by this version of skiff-oci: leave it out"
 _BETWEEN = "\0"
 _TRUE, _FALSE = ("true", "1", "t"), ("false", "0", "f")
+_HELP = ("help", "h")
+
+
+class HelpWanted(Exception):
+    """Somebody asked for help."""
+
+
+class Misuse(InvalidInput):
+    """The command line is wrong, whatever it is about."""
 
 
 def parse(arguments: Sequence[str], known: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -28,8 +37,10 @@ def parse(arguments: Sequence[str], known: Mapping[str, str]) -> tuple[dict[str,
         if known.get(name, "").startswith("="):
             name = known[name][1:]
         kind = known.get(name)
+        if kind is None and name in _HELP:
+            raise HelpWanted
         if kind is None:
-            raise InvalidInput(f"unknown flag {word}; see skiff-oci --help")
+            raise Misuse(f"unknown flag {word}; see skiff-oci --help")
         if kind == REFUSED:
             raise Unsupported(f"--{name} {LATER}")
         if kind == FLAG:
@@ -37,7 +48,7 @@ def parse(arguments: Sequence[str], known: Mapping[str, str]) -> tuple[dict[str,
             continue
         if not equals:
             if not rest:
-                raise InvalidInput(f"--{name} needs a value")
+                raise Misuse(f"--{name} needs a value")
             value = rest.pop(0)
         found[name] = f"{found[name]}{_BETWEEN}{value}" if kind == LIST and name in found else value
     return found, rest
@@ -49,7 +60,7 @@ def _switch(found: dict[str, str], name: str, value: str) -> None:
     elif value in _FALSE:
         found.pop(name, None)
     else:
-        raise InvalidInput(f"--{name}={value}: true or false")
+        raise Misuse(f"--{name}={value}: true or false")
 
 
 def many(flags: Mapping[str, str], name: str) -> list[str]:
@@ -61,12 +72,18 @@ def number(flags: Mapping[str, str], name: str) -> int:
     """A VALUE that is a number; 0 if it is not given."""
     text = flags.get(name, "0")
     if not (text.isascii() and text.isdigit()):
-        raise InvalidInput(f"--{name} {text}: a number is wanted")
+        raise Misuse(f"--{name} {text}: a number is wanted")
     return int(text)
 
 
 def one(arguments: Sequence[str], what: str = "container id") -> str:
     """The only argument."""
     if len(arguments) != 1:
-        raise InvalidInput(f"exactly one argument is wanted: the {what}")
+        raise Misuse(f"exactly one argument is wanted: the {what}")
     return arguments[0]
+
+
+def none(arguments: Sequence[str]) -> None:
+    """No argument."""
+    if arguments:
+        raise Misuse(f"{arguments[0]!r}: no argument is wanted")

@@ -18,7 +18,8 @@ FLAGS = {"bundle": options.VALUE, "b": "=bundle", "rootless": options.FLAG}
 
 def main(_: Store, arguments: list[str]) -> int:
     """Exit status."""
-    flags, _rest = options.parse(arguments, FLAGS)
+    flags, rest = options.parse(arguments, FLAGS)
+    options.none(rest)
     spec = example.rootless(os.geteuid(), os.getegid()) if "rootless" in flags else example.example()
     path = os.path.join(flags.get("bundle", "."), "config.json")
     try:

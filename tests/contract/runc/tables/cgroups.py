@@ -92,7 +92,8 @@ OTHERS = [
     Mutation("pids: text", resources(pids={"limit": "many"}), refused="linux.resources.pids.limit"),
     Mutation("pids: too few for the probe", resources(pids={"limit": 1})),
     Mutation("blockIO: weight", resources(blockIO={"weight": 300})),
-    Mutation("blockIO: weight 5", resources(blockIO={"weight": 5}), refused="linux.resources.blockIO.weight"),
+    Mutation("blockIO: weight 5", resources(blockIO={"weight": 5})),
+    Mutation("blockIO: weight 1001", resources(blockIO={"weight": 1001}), refused="blkio"),
     *(
         Mutation(f"blockIO: {kind}", resources(blockIO={kind: [{"major": 7, "minor": 0, "rate": 1048576}]}))
         for kind in ("throttleReadBpsDevice", "throttleWriteBpsDevice", "throttleReadIOPSDevice", "throttleWriteIOPSDevice")

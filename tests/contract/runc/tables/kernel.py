@@ -155,6 +155,11 @@ SECCOMP = [
     Mutation(
         "seccomp: argument 6", seccomp(rule("mkdir", args=[{"index": 6, "value": 1, "op": "SCMP_CMP_EQ"}])), refused="args[0].index"
     ),
+    Mutation(
+        "seccomp: a number for an action without one",
+        seccomp(rule("mkdir", action="SCMP_ACT_KILL", errnoRet=7)),
+        refused="linux.seccomp.syscalls[0].errnoRet",
+    ),
     Mutation("seccomp: an unknown flag", seccomp(flags=["SECCOMP_FILTER_FLAG_OF_PEACE"]), refused="linux.seccomp.flags[0]"),
     Mutation(
         "seccomp: notify without a listener", seccomp(rule("mkdir", action="SCMP_ACT_NOTIFY")), refused="linux.seccomp.listenerPath"
