@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skiff.cgroup import absent, hierarchy, v1, v2
+from skiff.cgroup import absent, hierarchy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from skiff.cgroup.hierarchy import View
     from skiff.cgroup.oom import OomWatch
     from skiff.cgroup.stats import Stats
+    from skiff.cgroup.v1 import V1
+    from skiff.cgroup.v2 import V2
     from skiff.spec.types import Resources
 
     class CgroupManager(Protocol):
@@ -99,6 +101,12 @@ def open_manager(place: str, mount_point: str = hierarchy.MOUNT_POINT) -> Cgroup
     return _on_files(place, mount_point)
 
 
-def _on_files(path: str, mount_point: str) -> v1.V1 | v2.V2:
+def _on_files(path: str, mount_point: str) -> V1 | V2:
     layout = hierarchy.discover(mount_point)
-    return v1.V1(layout, path) if layout.controllers else v2.V2(layout.unified, path)
+    if layout.controllers:
+        from skiff.cgroup.v1 import V1  # one of the two is never needed
+
+        return V1(layout, path)
+    from skiff.cgroup.v2 import V2
+
+    return V2(layout.unified, path)

@@ -6,6 +6,7 @@ import _socket  # what socket wraps; the wrapper would load enum and selectors
 import gc
 import os
 
+from skiff.cgroup.manager import open_manager
 from skiff.errors import Conflict, SkiffError, suppress
 from skiff.launcher import LAUNCHER_FD
 from skiff.linux import prctl
@@ -38,6 +39,8 @@ def main(arguments: list[str]) -> int:
     for signal_number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(signal_number, signal.SIG_IGN)
     os.makedirs(f"{arguments[0]}/shims", mode=0o711, exist_ok=True)
+    with suppress(SkiffError):
+        open_manager("/")  # the version of control groups that this machine has is imported before any fork
     # A collection would write to every object, and so give each shim pages of its own.
     gc.collect()
     gc.freeze()
