@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import struct
 
 from skiff.errors import SyscallError, suppress
+from skiff.linux import foreign
 from skiff.linux.libc import LIBC, failure
 
-_BPF = ctypes.c_long(321 if os.uname().machine == "x86_64" else 280)
+_BPF = foreign.c_long(321 if os.uname().machine == "x86_64" else 280)
 _PROG_LOAD, _PROG_ATTACH, _PROG_DETACH, _PROG_GET_FD_BY_ID, _OBJ_GET_INFO_BY_FD, _PROG_QUERY = 5, 8, 9, 13, 15, 16
 _TYPE_CGROUP_DEVICE = 15
 _ATTACH_CGROUP_DEVICE = 6
@@ -22,23 +22,23 @@ _ATTRIBUTES_SIZE = 128
 NAME = b"skiff_devices"
 
 
-def _bpf(command: int, attributes: bytes | ctypes.Array[ctypes.c_char]) -> int:
+def _bpf(command: int, attributes: bytes | foreign.Array[foreign.c_char]) -> int:
     """The descriptor or 0; OSError of errno."""
-    buffer = ctypes.create_string_buffer(bytes(attributes), _ATTRIBUTES_SIZE)
-    result: int = LIBC.syscall(_BPF, ctypes.c_int(command), buffer, ctypes.c_uint(_ATTRIBUTES_SIZE))
+    buffer = foreign.create_string_buffer(bytes(attributes), _ATTRIBUTES_SIZE)
+    result: int = LIBC.syscall(_BPF, foreign.c_int(command), buffer, foreign.c_uint(_ATTRIBUTES_SIZE))
     if result < 0:
-        number = ctypes.get_errno()
+        number = foreign.get_errno()
         raise failure("bpf", number)
-    if isinstance(attributes, ctypes.Array):
+    if isinstance(attributes, foreign.Array):
         attributes.raw = buffer.raw[: len(attributes)]
     return result
 
 
 def load_device_program(code: bytes) -> int:
     """A descriptor of the program, which the kernel has verified; SyscallError with the verifier's words if it will not."""
-    instructions, licence = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"Apache-2.0")
+    instructions, licence = foreign.create_string_buffer(code, len(code)), foreign.create_string_buffer(b"Apache-2.0")
     attributes = struct.pack(
-        "=IIQQIIQII16s", _TYPE_CGROUP_DEVICE, len(code) // 8, ctypes.addressof(instructions), ctypes.addressof(licence),
+        "=IIQQIIQII16s", _TYPE_CGROUP_DEVICE, len(code) // 8, foreign.addressof(instructions), foreign.addressof(licence),
         0, 0, 0, 0, 0, NAME,
     )  # fmt: skip
     try:
@@ -51,8 +51,8 @@ def load_device_program(code: bytes) -> int:
 
 def _load_with_log(attributes: bytes) -> int:
     """Again, for the verifier's reasons cost time and are wanted only when it refuses."""
-    log = ctypes.create_string_buffer(_LOG_SIZE)
-    wordy = attributes[:24] + struct.pack("=IIQ", 1, _LOG_SIZE, ctypes.addressof(log)) + attributes[40:]
+    log = foreign.create_string_buffer(_LOG_SIZE)
+    wordy = attributes[:24] + struct.pack("=IIQ", 1, _LOG_SIZE, foreign.addressof(log)) + attributes[40:]
     try:
         return _bpf(_PROG_LOAD, wordy)
     except SyscallError as error:
@@ -89,9 +89,9 @@ def _attach(directory: int, program: int, flags: int, replaced: int) -> None:
 
 def _ours(directory: int) -> list[int]:
     """Descriptors of our programs that are attached to this very group."""
-    numbers = (ctypes.c_uint * _MAX_PROGRAMS)()
-    query = ctypes.create_string_buffer(
-        struct.pack("=IIIIQI", directory, _ATTACH_CGROUP_DEVICE, 0, 0, ctypes.addressof(numbers), _MAX_PROGRAMS), 32
+    numbers = (foreign.c_uint * _MAX_PROGRAMS)()
+    query = foreign.create_string_buffer(
+        struct.pack("=IIIIQI", directory, _ATTACH_CGROUP_DEVICE, 0, 0, foreign.addressof(numbers), _MAX_PROGRAMS), 32
     )
     _bpf(_PROG_QUERY, query)
     count = struct.unpack_from("=I", query.raw, 24)[0]
@@ -107,6 +107,6 @@ def _ours(directory: int) -> list[int]:
 
 
 def _name(program: int) -> bytes:
-    info = ctypes.create_string_buffer(_INFO_SIZE)
-    _bpf(_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", program, _INFO_SIZE, ctypes.addressof(info)))
+    info = foreign.create_string_buffer(_INFO_SIZE)
+    _bpf(_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", program, _INFO_SIZE, foreign.addressof(info)))
     return info.raw[_INFO_NAME : _INFO_NAME + 16].rstrip(b"\0")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 
 from skiff.errors import SyscallError
-from skiff.linux import prctl
+from skiff.linux import foreign, prctl
 from skiff.linux.libc import LIBC, check
 
 # In the kernel's order, from linux/capability.h.
@@ -24,16 +23,16 @@ NUMBERS = {name: number for number, name in enumerate(NAMES)}
 _VERSION_3 = 0x20080522
 
 
-class _Header(ctypes.Structure):
-    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+class _Header(foreign.Structure):
+    _fields_ = [("version", foreign.c_uint32), ("pid", foreign.c_int)]
 
 
-class _Sets(ctypes.Structure):
-    _fields_ = [("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32)]
+class _Sets(foreign.Structure):
+    _fields_ = [("effective", foreign.c_uint32), ("permitted", foreign.c_uint32), ("inheritable", foreign.c_uint32)]
 
 
-LIBC.capset.argtypes = (ctypes.POINTER(_Header), ctypes.POINTER(_Sets))
-LIBC.capget.argtypes = (ctypes.POINTER(_Header), ctypes.POINTER(_Sets))
+LIBC.capset.argtypes = (foreign.POINTER(_Header), foreign.POINTER(_Sets))
+LIBC.capget.argtypes = (foreign.POINTER(_Header), foreign.POINTER(_Sets))
 
 
 def mask(names: list[str] | tuple[str, ...]) -> int:
@@ -50,7 +49,7 @@ def last() -> int:
 def permitted() -> int:
     """What this process may have."""
     sets = (_Sets * 2)()
-    check(LIBC.capget(ctypes.byref(_Header(_VERSION_3, 0)), sets), "capget")
+    check(LIBC.capget(foreign.byref(_Header(_VERSION_3, 0)), sets), "capget")
     return int(sets[0].permitted | sets[1].permitted << 32)
 
 
@@ -60,7 +59,7 @@ def set_sets(effective: int, permitted: int, inheritable: int) -> None:
     for half in (0, 1):
         shift = 32 * half
         sets[half] = _Sets(effective >> shift & 0xFFFFFFFF, permitted >> shift & 0xFFFFFFFF, inheritable >> shift & 0xFFFFFFFF)
-    check(LIBC.capset(ctypes.byref(_Header(_VERSION_3, 0)), sets), "capset")
+    check(LIBC.capset(foreign.byref(_Header(_VERSION_3, 0)), sets), "capset")
 
 
 def drop_bounding(kept: int, last_capability: int) -> None:

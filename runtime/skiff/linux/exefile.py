@@ -7,12 +7,11 @@ program a few pages that start it, as CentOS builds it: in one that holds the in
 
 from __future__ import annotations
 
-import ctypes
 import os
 import struct
 
 from skiff.errors import SyscallError
-from skiff.linux import sealed
+from skiff.linux import foreign, sealed
 from skiff.linux.libc import LIBC, check
 
 TYPE_CHECKING = False
@@ -27,15 +26,16 @@ _BEFORE_HEAP, _START_BRK, _AFTER_HEAP = (23, 24, 42, 43), 44, (25, 45, 46, 47, 4
 _READ, _WRITE, _EXEC = 1, 2, 4
 _PRIVATE_ANONYMOUS = 0x22
 _TO_FIXED = 3  # MREMAP_MAYMOVE and MREMAP_FIXED
-_FAILED = ctypes.c_void_p(-1).value
+_FAILED = foreign.c_void_p(-1).value
 
-LIBC.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
-LIBC.mmap.restype = ctypes.c_void_p
-LIBC.sbrk.argtypes, LIBC.sbrk.restype = (ctypes.c_long,), ctypes.c_void_p
-LIBC.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
-LIBC.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-LIBC.mremap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int, ctypes.c_void_p)
-LIBC.mremap.restype = ctypes.c_void_p
+LIBC.mmap.argtypes = (foreign.c_void_p, foreign.c_size_t, foreign.c_int, foreign.c_int, foreign.c_int, foreign.c_long)
+LIBC.mmap.restype = foreign.c_void_p
+LIBC.sbrk.argtypes, LIBC.sbrk.restype = (foreign.c_long,), foreign.c_void_p
+LIBC.prctl.argtypes = (foreign.c_int, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong)
+LIBC.mprotect.argtypes = (foreign.c_void_p, foreign.c_size_t, foreign.c_int)
+LIBC.memmove.argtypes = (foreign.c_void_p, foreign.c_void_p, foreign.c_size_t)
+LIBC.mremap.argtypes = (foreign.c_void_p, foreign.c_size_t, foreign.c_size_t, foreign.c_int, foreign.c_void_p)
+LIBC.mremap.restype = foreign.c_void_p
 
 
 def leave() -> bool:
@@ -62,10 +62,10 @@ def _lead_to(program: int) -> None:
     with open("/proc/self/stat", "rb") as file:
         fields = file.read().rpartition(b") ")[2].split()
     before, after = [int(fields[place]) for place in _BEFORE_HEAP], [int(fields[place]) for place in _AFTER_HEAP]
-    layout = ctypes.create_string_buffer(_MAP.size)
+    layout = foreign.create_string_buffer(_MAP.size)
     # Nothing may grow the heap from here to the call.
     _MAP.pack_into(layout, 0, *before, int(fields[_START_BRK]), LIBC.sbrk(0), *after, 0, 0, program)
-    check(LIBC.prctl(_PR_SET_MM, _PR_SET_MM_MAP, ctypes.addressof(layout), _MAP.size, 0), "prctl", "PR_SET_MM_MAP")
+    check(LIBC.prctl(_PR_SET_MM, _PR_SET_MM_MAP, foreign.addressof(layout), _MAP.size, 0), "prctl", "PR_SET_MM_MAP")
 
 
 def _mapped(program: bytes) -> Iterator[tuple[int, int, int]]:
@@ -86,6 +86,6 @@ def _copied(start: int, size: int, access: int) -> int:
     if copy == _FAILED:
         check(-1, "mmap")
     if access & _READ:
-        ctypes.memmove(copy, start, size)
+        LIBC.memmove(copy, start, size)
     check(LIBC.mprotect(copy, size, access), "mprotect")
     return int(copy)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 
 from skiff.errors import SyscallError
+from skiff.linux import foreign
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-LIBC.syscall.restype = ctypes.c_long
+LIBC = foreign.CDLL(None, use_errno=True)
+LIBC.syscall.restype = foreign.c_long
 # Without letting go of the interpreter's lock: for a clone, whose child has but this thread.
-HOLDING = ctypes.PyDLL(None, use_errno=True)
-HOLDING.syscall.restype = ctypes.c_long
+HOLDING = foreign.PyDLL(None, use_errno=True)
+HOLDING.syscall.restype = foreign.c_long
 X86_64 = os.uname().machine == "x86_64"
 
 _HINTS = {
@@ -20,9 +20,9 @@ _HINTS = {
 }
 
 
-def number(x86_64: int, generic: int) -> ctypes.c_long:
+def number(x86_64: int, generic: int) -> foreign.c_long:
     """A system call's number on this machine; `generic` is arm64's and everyone's since."""
-    return ctypes.c_long(x86_64 if X86_64 else generic)
+    return foreign.c_long(x86_64 if X86_64 else generic)
 
 
 def failure(syscall: str, number: int, detail: str = "") -> SyscallError:
@@ -33,5 +33,5 @@ def failure(syscall: str, number: int, detail: str = "") -> SyscallError:
 def check(result: int, syscall: str, detail: str | bytes = "") -> int:
     """Pass a good result on; raise for a bad one."""
     if result < 0:
-        raise failure(syscall, ctypes.get_errno(), detail if isinstance(detail, str) else os.fsdecode(detail))
+        raise failure(syscall, foreign.get_errno(), detail if isinstance(detail, str) else os.fsdecode(detail))
     return result

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 
 from skiff.errors import Unsupported
+from skiff.linux import foreign
 from skiff.linux.libc import failure
 
 LIBRARY = "libseccomp.so.2"
@@ -14,40 +14,40 @@ _UNKNOWN_SYSCALL = -1
 _EEXIST, _EDOM = -17, -33
 
 
-class Condition(ctypes.Structure):
+class Condition(foreign.Structure):
     """struct scmp_arg_cmp: an argument, an operator, and its one or two numbers."""
 
-    _fields_ = [("arg", ctypes.c_uint), ("op", ctypes.c_int), ("datum_a", ctypes.c_uint64), ("datum_b", ctypes.c_uint64)]
+    _fields_ = [("arg", foreign.c_uint), ("op", foreign.c_int), ("datum_a", foreign.c_uint64), ("datum_b", foreign.c_uint64)]
 
 
-def load() -> ctypes.CDLL:
+def load() -> foreign.CDLL:
     """The library; Unsupported if this host has none."""
     try:
-        library = ctypes.CDLL(LIBRARY)
+        library = foreign.CDLL(LIBRARY)
     except OSError:
         raise Unsupported(
             f"seccomp: {LIBRARY} is not installed on this host: install libseccomp, or take linux.seccomp out"
         ) from None
-    library.seccomp_init.restype = ctypes.c_void_p
-    context, action = ctypes.c_void_p, ctypes.c_uint32
+    library.seccomp_init.restype = foreign.c_void_p
+    context, action = foreign.c_void_p, foreign.c_uint32
     library.seccomp_init.argtypes = (action,)
     library.seccomp_release.argtypes = (context,)
-    library.seccomp_attr_set.argtypes = (context, ctypes.c_int, ctypes.c_uint32)
-    library.seccomp_arch_add.argtypes = (context, ctypes.c_uint32)
-    library.seccomp_arch_resolve_name.argtypes = (ctypes.c_char_p,)
-    library.seccomp_arch_resolve_name.restype = ctypes.c_uint32
-    library.seccomp_arch_native.restype = ctypes.c_uint32
-    library.seccomp_syscall_resolve_name_arch.argtypes = (ctypes.c_uint32, ctypes.c_char_p)
-    library.seccomp_syscall_resolve_name.argtypes = (ctypes.c_char_p,)
-    library.seccomp_rule_add_array.argtypes = (context, action, ctypes.c_int, ctypes.c_uint, ctypes.POINTER(Condition))
-    library.seccomp_export_bpf.argtypes = (context, ctypes.c_int)
+    library.seccomp_attr_set.argtypes = (context, foreign.c_int, foreign.c_uint32)
+    library.seccomp_arch_add.argtypes = (context, foreign.c_uint32)
+    library.seccomp_arch_resolve_name.argtypes = (foreign.c_char_p,)
+    library.seccomp_arch_resolve_name.restype = foreign.c_uint32
+    library.seccomp_arch_native.restype = foreign.c_uint32
+    library.seccomp_syscall_resolve_name_arch.argtypes = (foreign.c_uint32, foreign.c_char_p)
+    library.seccomp_syscall_resolve_name.argtypes = (foreign.c_char_p,)
+    library.seccomp_rule_add_array.argtypes = (context, action, foreign.c_int, foreign.c_uint, foreign.POINTER(Condition))
+    library.seccomp_export_bpf.argtypes = (context, foreign.c_int)
     return library
 
 
 def present() -> bool:
     """Whether this host has it."""
     try:
-        ctypes.CDLL(LIBRARY)
+        foreign.CDLL(LIBRARY)
     except OSError:
         return False
     return True

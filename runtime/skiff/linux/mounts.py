@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 
+from skiff.linux import foreign
 from skiff.linux.libc import LIBC, check, failure
 
 MS_RDONLY = 1
@@ -40,15 +40,15 @@ PROC_SUPER_MAGIC = 0x9FA0
 DEVPTS_SUPER_MAGIC = 0x1CD1
 
 
-class _Statfs(ctypes.Structure):
+class _Statfs(foreign.Structure):
     """The beginning of struct statfs, the same on every 64-bit machine; the rest is room."""
 
-    _fields_ = [("f_type", ctypes.c_long), ("rest", ctypes.c_byte * 248)]
+    _fields_ = [("f_type", foreign.c_long), ("rest", foreign.c_byte * 248)]
 
 
-LIBC.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
-LIBC.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
-LIBC.fstatfs.argtypes = (ctypes.c_int, ctypes.POINTER(_Statfs))
+LIBC.mount.argtypes = (foreign.c_char_p, foreign.c_char_p, foreign.c_char_p, foreign.c_ulong, foreign.c_char_p)
+LIBC.umount2.argtypes = (foreign.c_char_p, foreign.c_int)
+LIBC.fstatfs.argtypes = (foreign.c_int, foreign.POINTER(_Statfs))
 
 
 def mount(source: bytes | None, target: bytes, fstype: bytes | None, flags: int, data: bytes | None = None) -> None:
@@ -65,13 +65,13 @@ def unmount(target: bytes, flags: int = 0) -> None:
 
 def pivot_root(new: bytes, old: bytes) -> None:
     """Swap this mount namespace's root; glibc has no wrapper."""
-    check(LIBC.syscall(ctypes.c_long(SYS_PIVOT_ROOT), ctypes.c_char_p(new), ctypes.c_char_p(old)), "pivot_root", new)
+    check(LIBC.syscall(foreign.c_long(SYS_PIVOT_ROOT), foreign.c_char_p(new), foreign.c_char_p(old)), "pivot_root", new)
 
 
 def filesystem_magic(fd: int) -> int:
     """What kind of file system an open file lies on: PROC_SUPER_MAGIC and its like."""
     buffer = _Statfs()
-    check(LIBC.fstatfs(fd, ctypes.byref(buffer)), "fstatfs")
+    check(LIBC.fstatfs(fd, foreign.byref(buffer)), "fstatfs")
     return int(buffer.f_type)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import struct
 
+from skiff.linux import foreign
 from skiff.linux.libc import HOLDING, LIBC, check, number
 
 CLONE_NEWTIME = 0x00000080
@@ -23,10 +23,10 @@ _NS_GET_NSTYPE = 0xB703
 _CLONE, _CLONE3 = number(56, 220), number(435, 435)
 _CLONE_ARGS = struct.Struct("11Q")  # struct clone_args: flags first, the exit signal fifth, the cgroup last
 
-LIBC.unshare.argtypes = (ctypes.c_int,)
-LIBC.setns.argtypes = (ctypes.c_int, ctypes.c_int)
-LIBC.sethostname.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
-LIBC.setdomainname.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
+LIBC.unshare.argtypes = (foreign.c_int,)
+LIBC.setns.argtypes = (foreign.c_int, foreign.c_int)
+LIBC.sethostname.argtypes = (foreign.c_char_p, foreign.c_size_t)
+LIBC.setdomainname.argtypes = (foreign.c_char_p, foreign.c_size_t)
 
 
 def unshare(flags: int) -> None:
@@ -59,8 +59,8 @@ def setdomainname(name: bytes) -> None:
 
 def fork_sibling() -> int:
     """fork(2), but the child is our parent's; 0 in the child. For a process with one thread."""
-    flags = ctypes.c_long(CLONE_PARENT | _SIGCHLD)
-    nothing = ctypes.c_long(0)
+    flags = foreign.c_long(CLONE_PARENT | _SIGCHLD)
+    nothing = foreign.c_long(0)
     return check(HOLDING.syscall(_CLONE, flags, nothing, nothing, nothing, nothing), "clone")
 
 
@@ -71,4 +71,4 @@ def fork_into(cgroup: int, flags: int = 0) -> int:
     """
     signal = 0 if flags & CLONE_PARENT else _SIGCHLD
     arguments = _CLONE_ARGS.pack(CLONE_INTO_CGROUP | flags, 0, 0, 0, signal, 0, 0, 0, 0, 0, cgroup)
-    return check(HOLDING.syscall(_CLONE3, arguments, ctypes.c_size_t(_CLONE_ARGS.size)), "clone3")
+    return check(HOLDING.syscall(_CLONE3, arguments, foreign.c_size_t(_CLONE_ARGS.size)), "clone3")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 
+from skiff.linux import foreign
 from skiff.linux.libc import LIBC, check
 
 MOUNT_ATTR_RDONLY = 0x1
@@ -24,17 +24,17 @@ _AT_RECURSIVE = 0x8000
 _OPEN_TREE_CLONE = 1
 _MOVE_MOUNT_F_EMPTY_PATH, _MOVE_MOUNT_T_EMPTY_PATH = 0x4, 0x40
 # The same on every machine.
-_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = map(ctypes.c_long, (428, 429, 442))
+_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = map(foreign.c_long, (428, 429, 442))
 
 
-class _MountAttr(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
+class _MountAttr(foreign.Structure):
+    _fields_ = [(name, foreign.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
 
 
 def open_tree(path: bytes, recursive: bool) -> int:
     """A copy of the mount at `path`, or of all from there on, that is attached nowhere; it goes when it is closed."""
     flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | (_AT_RECURSIVE if recursive else 0)
-    result = LIBC.syscall(_OPEN_TREE, ctypes.c_int(_AT_FDCWD), ctypes.c_char_p(path), ctypes.c_uint(flags))
+    result = LIBC.syscall(_OPEN_TREE, foreign.c_int(_AT_FDCWD), foreign.c_char_p(path), foreign.c_uint(flags))
     return check(result, "open_tree", path)
 
 
@@ -42,7 +42,7 @@ def move_mount(tree: int, target: int) -> None:
     """Attach a tree at an open file or directory."""
     flags = _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH
     result = LIBC.syscall(
-        _MOVE_MOUNT, ctypes.c_int(tree), ctypes.c_char_p(b""), ctypes.c_int(target), ctypes.c_char_p(b""), ctypes.c_uint(flags)
+        _MOVE_MOUNT, foreign.c_int(tree), foreign.c_char_p(b""), foreign.c_int(target), foreign.c_char_p(b""), foreign.c_uint(flags)
     )
     check(result, "move_mount")
 
@@ -52,10 +52,10 @@ def mount_setattr(fd: int, recursive: bool, sets: int, clears: int, propagation:
     attributes = _MountAttr(sets, clears, propagation, userns)
     result = LIBC.syscall(
         _MOUNT_SETATTR,
-        ctypes.c_int(fd),
-        ctypes.c_char_p(b""),
-        ctypes.c_uint(_AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)),
-        ctypes.byref(attributes),
-        ctypes.c_size_t(ctypes.sizeof(attributes)),
+        foreign.c_int(fd),
+        foreign.c_char_p(b""),
+        foreign.c_uint(_AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)),
+        foreign.byref(attributes),
+        foreign.c_size_t(foreign.sizeof(attributes)),
     )
     check(result, "mount_setattr")

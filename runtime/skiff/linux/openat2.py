@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 
+from skiff.linux import foreign
 from skiff.linux.libc import LIBC, check
 
 SYS_OPENAT2 = 437
@@ -13,8 +13,8 @@ RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_IN_ROOT = 0x10
 
 
-class _OpenHow(ctypes.Structure):
-    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+class _OpenHow(foreign.Structure):
+    _fields_ = [("flags", foreign.c_uint64), ("mode", foreign.c_uint64), ("resolve", foreign.c_uint64)]
 
 
 def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
@@ -22,11 +22,11 @@ def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
     how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
     return check(
         LIBC.syscall(
-            ctypes.c_long(SYS_OPENAT2),
-            ctypes.c_int(directory),
-            ctypes.c_char_p(path),
-            ctypes.byref(how),
-            ctypes.c_size_t(ctypes.sizeof(how)),
+            foreign.c_long(SYS_OPENAT2),
+            foreign.c_int(directory),
+            foreign.c_char_p(path),
+            foreign.byref(how),
+            foreign.c_size_t(foreign.sizeof(how)),
         ),
         "openat2",
         path,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-
+from skiff.linux import foreign
 from skiff.linux.libc import LIBC, check
 
 PR_SET_PDEATHSIG = 1
@@ -17,7 +16,7 @@ PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
-LIBC.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+LIBC.prctl.argtypes = (foreign.c_int, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong)
 
 
 def prctl(option: int, second: int, third: int = 0) -> None:
@@ -27,5 +26,5 @@ def prctl(option: int, second: int, third: int = 0) -> None:
 
 def set_name(name: bytes) -> None:
     """What ps and /proc/PID/comm call this process; 15 bytes at most."""
-    buffer = ctypes.create_string_buffer(name[:15])
-    prctl(PR_SET_NAME, ctypes.addressof(buffer))
+    buffer = foreign.create_string_buffer(name[:15])
+    prctl(PR_SET_NAME, foreign.addressof(buffer))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 
 from skiff.errors import suppress
-from skiff.linux import signals
+from skiff.linux import foreign, signals
 from skiff.linux.libc import LIBC, check
 
-_CLOSE_RANGE = ctypes.c_long(436)
-_CLOSE_RANGE_CLOEXEC = ctypes.c_uint(4)
-_RT_SIGACTION, _RT_SIGPROCMASK = map(ctypes.c_long, (13, 14) if os.uname().machine == "x86_64" else (134, 135))
-_SIG_SETMASK = ctypes.c_long(2)
-_SIGSET_SIZE = ctypes.c_long(8)
-_DEFAULT_ACTION = ctypes.create_string_buffer(64)
-_NO_SIGNALS = ctypes.create_string_buffer(8)
+_CLOSE_RANGE = foreign.c_long(436)
+_CLOSE_RANGE_CLOEXEC = foreign.c_uint(4)
+_RT_SIGACTION, _RT_SIGPROCMASK = map(foreign.c_long, (13, 14) if os.uname().machine == "x86_64" else (134, 135))
+_SIG_SETMASK = foreign.c_long(2)
+_SIGSET_SIZE = foreign.c_long(8)
+_DEFAULT_ACTION = foreign.create_string_buffer(64)
+_NO_SIGNALS = foreign.create_string_buffer(8)
 
 
 def reset_signals() -> None:
@@ -24,13 +23,13 @@ def reset_signals() -> None:
     By the system calls themselves, for posix_spawn leaves signals ignored that the C library then denies to have.
     """
     for number in range(1, signals.LAST + 1):
-        LIBC.syscall(_RT_SIGACTION, ctypes.c_long(number), _DEFAULT_ACTION, None, _SIGSET_SIZE)
+        LIBC.syscall(_RT_SIGACTION, foreign.c_long(number), _DEFAULT_ACTION, None, _SIGSET_SIZE)
     LIBC.syscall(_RT_SIGPROCMASK, _SIG_SETMASK, _NO_SIGNALS, None, _SIGSET_SIZE)
 
 
 def close_on_exec_from(first: int) -> None:
     """Nothing from `first` on passes an exec; before Linux 5.11 that is left to those who opened it, as Python does anyway."""
-    LIBC.syscall(_CLOSE_RANGE, ctypes.c_uint(first), ctypes.c_uint(0xFFFFFFFF), _CLOSE_RANGE_CLOEXEC)
+    LIBC.syscall(_CLOSE_RANGE, foreign.c_uint(first), foreign.c_uint(0xFFFFFFFF), _CLOSE_RANGE_CLOEXEC)
 
 
 def close_all_but(kept: tuple[int, ...]) -> None:
@@ -58,14 +57,16 @@ def start_time(pid: int) -> int | None:
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
-_PIDFD_GETFD = ctypes.c_long(438)
+_PIDFD_GETFD = foreign.c_long(438)
 
 
 def descriptor_of(pid: int, fd: int) -> int:
     """A copy of another process's descriptor."""
     process = os.pidfd_open(pid)
     try:
-        return check(LIBC.syscall(_PIDFD_GETFD, ctypes.c_int(process), ctypes.c_int(fd), ctypes.c_uint(0)), "pidfd_getfd", str(fd))
+        return check(
+            LIBC.syscall(_PIDFD_GETFD, foreign.c_int(process), foreign.c_int(fd), foreign.c_uint(0)), "pidfd_getfd", str(fd)
+        )
     finally:
         os.close(process)
 

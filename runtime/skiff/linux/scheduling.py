@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-
+from skiff.linux import foreign
 from skiff.linux.libc import LIBC, check, number
 
 POLICIES = {
@@ -22,31 +21,31 @@ FLAGS = {
 IO_CLASSES = {"IOPRIO_CLASS_RT": 1, "IOPRIO_CLASS_BE": 2, "IOPRIO_CLASS_IDLE": 3}
 DOMAINS = {"LINUX": 0, "LINUX32": 8}
 _IO_CLASS_SHIFT = 13
-_IO_PROCESS = ctypes.c_int(1)
+_IO_PROCESS = foreign.c_int(1)
 _SCHED_SETATTR, _IOPRIO_SET = number(314, 274), number(251, 30)
 
-LIBC.personality.argtypes = (ctypes.c_ulong,)
+LIBC.personality.argtypes = (foreign.c_ulong,)
 
 
-class Attributes(ctypes.Structure):
+class Attributes(foreign.Structure):
     """struct sched_attr; the three times are nanoseconds."""
 
     _fields_ = [
-        ("size", ctypes.c_uint32), ("policy", ctypes.c_uint32), ("flags", ctypes.c_uint64), ("nice", ctypes.c_int32),
-        ("priority", ctypes.c_uint32), ("runtime", ctypes.c_uint64), ("deadline", ctypes.c_uint64), ("period", ctypes.c_uint64),
+        ("size", foreign.c_uint32), ("policy", foreign.c_uint32), ("flags", foreign.c_uint64), ("nice", foreign.c_int32),
+        ("priority", foreign.c_uint32), ("runtime", foreign.c_uint64), ("deadline", foreign.c_uint64), ("period", foreign.c_uint64),
     ]  # fmt: skip
 
 
 def set_scheduler(attributes: Attributes) -> None:
     """sched_setattr(2) for this process."""
-    attributes.size = ctypes.sizeof(attributes)
-    check(LIBC.syscall(_SCHED_SETATTR, ctypes.c_int(0), ctypes.byref(attributes), ctypes.c_uint(0)), "sched_setattr")
+    attributes.size = foreign.sizeof(attributes)
+    check(LIBC.syscall(_SCHED_SETATTR, foreign.c_int(0), foreign.byref(attributes), foreign.c_uint(0)), "sched_setattr")
 
 
 def set_io_priority(io_class: int, priority: int) -> None:
     """ioprio_set(2) for this process."""
-    value = ctypes.c_int(io_class << _IO_CLASS_SHIFT | priority)
-    check(LIBC.syscall(_IOPRIO_SET, _IO_PROCESS, ctypes.c_int(0), value), "ioprio_set")
+    value = foreign.c_int(io_class << _IO_CLASS_SHIFT | priority)
+    check(LIBC.syscall(_IOPRIO_SET, _IO_PROCESS, foreign.c_int(0), value), "ioprio_set")
 
 
 def set_personality(domain: int) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-
+from skiff.linux import foreign
 from skiff.linux.libc import LIBC, check, number
 
 FLAGS = {
@@ -15,15 +14,15 @@ FLAGS = {
 FLAG_NEW_LISTENER = 8
 FLAG_TSYNC_ESRCH = 16
 INSTRUCTION = 8  # bytes
-_SET_MODE_FILTER = ctypes.c_uint(1)
+_SET_MODE_FILTER = foreign.c_uint(1)
 _SECCOMP = number(317, 277)
 
 
-class _Program(ctypes.Structure):
-    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+class _Program(foreign.Structure):
+    _fields_ = [("len", foreign.c_ushort), ("filter", foreign.c_char_p)]
 
 
 def install(program: bytes, flags: int) -> int:
     """Filter this process from now on; with FLAG_NEW_LISTENER the descriptor of the notifications, else 0."""
     described = _Program(len(program) // INSTRUCTION, program)
-    return check(LIBC.syscall(_SECCOMP, _SET_MODE_FILTER, ctypes.c_uint(flags), ctypes.byref(described)), "seccomp")
+    return check(LIBC.syscall(_SECCOMP, _SET_MODE_FILTER, foreign.c_uint(flags), foreign.byref(described)), "seccomp")
