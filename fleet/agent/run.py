@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 PLACES = "/etc/modules-load.d", "/etc/selinux", "/etc/sysctl.d", "/etc/yum.repos.d"  # where kinds without a path write
 ASKED = 0.5  # seconds between looks at a termination signal while contents are awaited
-SILENCE = 300.0  # seconds without a byte of them, after which nobody is there: the lock is not held for a dead peer
+SILENCE = 120.0  # seconds without a byte of them, after which nobody is there: the lock is not held for a dead peer
+WORD = 10.0  # seconds of it between words of ours: of a machine that has started again, the kernel answers that nobody listens
 
 
 class Run:
@@ -240,12 +241,16 @@ class Run:
         self._channel.send({"type": "need", "sha256": digests})
 
     def _content_frame(self) -> "Tuple[bytes, bytes]":
-        deadline = time.monotonic() + SILENCE
+        begun = said = time.monotonic()
         while True:
             frame = self._channel.receive(ASKED)
-            if self.stop or (frame is None and time.monotonic() > deadline):
+            now = time.monotonic()
+            if self.stop or (frame is None and now > begun + SILENCE):
                 raise ControlGone()
             if frame is None:
+                if now > said + WORD:
+                    said = now
+                    self._need([])
                 continue
             if frame[0] == JSON and decode(frame[1])["type"] == "stop":
                 self.stop = True

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -18,6 +19,7 @@ from fleet.agent.frames import Channel
 from fleet.agent.state import State
 from fleet.checks import Probe
 from fleet.content import Content
+from fleet.exchange.frames import Decoder
 from fleet.facts import Facts
 from fleet.resources import Command, File
 from tests.unit.agent.driver import Exchange, Message, Session, desired, frame, message_frame
@@ -283,6 +285,28 @@ def test_a_peer_that_falls_silent_does_not_keep_the_lock(tmp_path: Path, root: P
         one.execute()
     for descriptor in (*source, *sink):
         os.close(descriptor)
+    assert os.listdir(root) == []
+
+
+def test_a_peer_that_falls_silent_is_spoken_to(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has started again ends the connection at that, and the lock is free."""
+    monkeypatch.setattr(run, "WORD", -1.0)
+    monkeypatch.setattr(run, "ASKED", 0.01)
+    source, sink = os.pipe(), os.pipe()
+    one = run.Run(Channel(source[0], sink[1]), State(str(tmp_path)), {}, dict(desired("apply", files(root, 1))))
+    waiting = threading.Thread(target=pytest.raises, args=(ControlGone, one.execute))
+    waiting.start()
+    decoder = Decoder()
+    heard: List[Message] = []
+    while len(heard) < 3:
+        heard += decoder.feed(os.read(sink[0], 1 << 16))
+    os.close(source[1])
+    waiting.join()
+    for descriptor in (source[0], *sink):
+        os.close(descriptor)
+    asked = [message["sha256"] for message in heard if message["type"] == "need"]
+    assert len(asked[0]) == 1
+    assert asked[1] == []
     assert os.listdir(root) == []
 
 
