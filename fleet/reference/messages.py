@@ -14,18 +14,23 @@ TITLE = """# Every message
 Drawn from the code by `./inv reference`: what Skiff says when something is wrong, and what to do about it. *Slanted* words stand
 for what differs from case to case. [Troubleshooting](../guides/troubleshooting.md) tells how to look further.
 """
-KINDS = {
+REFUSED = "refused"
+RAISED = {
     "UsageError": ("Wrong usage", "Nothing was connected to; exit status 1."),
     "UnreachableError": ("Hosts that are not reached", "Exit status 3 when nothing else failed."),
     "HostError": ("Hosts on which something failed", "Exit status 2."),
     "AgentError": ("Told by the host's agent", "A resource failed, the others were seen to; exit status 2."),
     "FleetError": ("Told by this machine", "Exit status 1."),
 }
+KINDS = {
+    **RAISED,
+    REFUSED: ("Hosts that are refused", "Told by a role before anything is changed there, all reasons at once; exit status 2."),
+}
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message with the name of its exception, and the cure: empty where the message is enough."""
+    """A message with the name of its exception, or that it refuses a host; and the cure: empty where the message is enough."""
 
     kind: str
     text: str
@@ -52,10 +57,26 @@ def read(path: Path) -> Iterator[Message]:
     tree = ast.parse(path.read_text())
     constants = _texts(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS and node.args:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in RAISED and node.args:
             text = _words(node.args[0], constants)
             if text and " " in text.strip("*"):
                 yield Message(node.func.id, text, _cure(node, constants))
+        elif isinstance(node, ast.FunctionDef) and node.returns:
+            yield from _returned(node, ast.unparse(node.returns), constants)
+
+
+def _returned(function: ast.FunctionDef, kind: str, constants: Dict[str, ast.expr]) -> Iterator[Message]:
+    """The messages that a function returns for others to raise: a pair of `Refusal`, or the sentences of a role that refuses."""
+    parts = {id(part) for node in ast.walk(function) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(function):
+        if "Refusal" in kind and isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and len(node.value.elts) == 2:
+            text, cure = (_words(part, constants) for part in node.value.elts)
+            if text:
+                yield Message("AgentError", text, cure or "")
+        elif kind == "List[str]" and isinstance(node, (ast.Constant, ast.JoinedStr)) and id(node) not in parts:
+            text = _words(node, constants)
+            if text and text.endswith(".") and " " in text and text != ast.get_docstring(function, clean=False):
+                yield Message(REFUSED, text, "")
 
 
 def _texts(tree: ast.Module) -> Dict[str, ast.expr]:
