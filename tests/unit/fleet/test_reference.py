@@ -56,3 +56,22 @@ def test_every_command_of_the_documentation_is_there() -> None:
         if re.fullmatch(r"[a-z][a-z.]*", task) and (task not in options or (option and option not in options[task]))
     ]
     assert wrong == []
+
+
+def test_what_is_returned_to_refuse_is_a_message_too(tmp_path: Path) -> None:
+    source = tmp_path / "source.py"
+    source.write_text(
+        'def refusals(facts, variables) -> List[str]:\n    """A text."""\n    return [f"the host has {free} GB; make room."]\n'
+        'def age(one) -> "Optional[Refusal]":\n    return "{} is old".format(one), "go back"\n'
+    )
+    assert set(messages.read(source)) == {
+        messages.Message(messages.REFUSED, "the host has *free* GB; make room.", ""),
+        messages.Message("AgentError", "*one* is old", "go back"),
+    }
+
+
+def test_troubleshooting_has_messages_in_the_words_of_the_code() -> None:
+    known = PAGES[files.PLACE / "messages.md"] + "".join(path.read_text() for path in (files.ROOT / "fleet").rglob("*.py"))
+    told = re.findall(r"^\*\*`([^`]*)`\*\*", (files.ROOT / "docs" / "guides" / "troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(told) > 10
+    assert [text for text in told for part in text.split("…") if len(part.strip()) > 3 and part.strip(" ,;") not in known] == []
