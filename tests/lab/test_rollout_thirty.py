@@ -36,7 +36,7 @@ PUT_RIGHT = "systemctl stop spoil.service 2>/dev/null; ip link set host0 up; sys
 
 
 class Fleet:
-    """The thirty, and the suite that rolls out over them. `made` are versions' bundles."""
+    """The thirty, and the suite that rolls out over them."""
 
     def __init__(self, lab: Lab, directory: Path) -> None:
         self.lab = lab
