@@ -156,6 +156,25 @@ def test_the_compiled_filter_is_kept(filtered: Oci) -> None:
     assert json.loads(filtered("list", "--format", "json").stdout) == []
 
 
+def test_a_filter_is_compiled_once_for_each_profile_capabilities_and_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    compiled: list[Any] = []
+    really = seccomp.compile_profile
+
+    def counted(wanted: Any) -> bytes:
+        compiled.append(wanted)
+        return really(wanted)
+
+    monkeypatch.setattr(seccomp, "compile_profile", counted)
+    for count in (4, 4):  # the second time all of them are found
+        for machine in ("x86_64", "another"):
+            monkeypatch.setattr(os, "uname", lambda machine=machine: os.uname_result(("Linux", "host", "6.1", "1", machine)))
+            for more in ([], ["CAP_SYS_ADMIN"]):
+                seccomp.load(default_profile([*CAPABILITIES, *more]), str(tmp_path))
+        assert len(compiled) == len(list((tmp_path / seccomp.CACHE).iterdir())) == count
+
+
 def test_exec_is_filtered_as_the_first_process(filtered: Oci) -> None:
     spec = filtered.box.spec()
     bundle = filtered.bundle("a", "sleep", "100", linux={**spec["linux"], **profile(rule("SCMP_ACT_ERRNO", "rmdir", errnoRet=66))})
