@@ -107,11 +107,16 @@ def drift(wanted: "Mapping[str, str]", found: "Mapping[str, str]") -> "List[str]
         if name not in found:
             lines.append("missing: {}".format(name))
         elif name not in wanted:
-            if BYTE_CODE not in name.split(os.sep) or found[name].startswith("link"):
+            if not is_byte_code(name, found[name]):
                 lines.append("stray: {}".format(name))
         elif wanted[name] != found[name]:
             lines.append("changed: {}".format(name))
     return lines
+
+
+def is_byte_code(name: str, kind: str) -> bool:
+    """Whether an entry is what an interpreter keeps of the sources; a link never is."""
+    return BYTE_CODE in name.split(os.sep) and not kind.startswith("link")
 
 
 def swap(new: str, path: str) -> None:

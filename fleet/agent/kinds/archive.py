@@ -103,10 +103,11 @@ def _remove(path: str) -> None:
 
 
 def digest_of(described: "Dict[str, str]") -> str:
-    """What tells a directory's files again."""
+    """What tells a directory's files again. Byte code is none of them: interpreters and the runtime's commands add to it."""
     import json  # in a run with changes alone
 
-    return checksum.of(json.dumps(described, sort_keys=True).encode("ascii"))
+    own = {name: kind for name, kind in described.items() if not tree.is_byte_code(name, kind)}
+    return checksum.of(json.dumps(own, sort_keys=True).encode("ascii"))
 
 
 def _insist_on_whole(path: str, known: "Dict[str, Any]") -> None:
