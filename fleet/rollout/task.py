@@ -223,7 +223,7 @@ def closing(going: str, told: Position, ended: bool) -> List[str]:
     states = [line["state"] for _, line in lines]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     state = told.state if ended else "interrupted"
-    out = [f"{going}: {state}{f': {told.why}' if told.why else ''}", f"{len(lines)} hosts: {counts}"]
+    out = [f"{going}: {state}{f': {told.why}' if told.why else ''}", f"{len(lines)} host{'s'[: len(lines) != 1]}: {counts}"]
     good = (position.CHANGED, position.THERE, position.TO_DO)
     return out + [f"  {name}: {line['state']}: {line['why']}" for name, line in lines if line["state"] not in good]
 

@@ -17,14 +17,18 @@ from typing import Any, Dict, Iterator, List, Set
 
 import pytest
 
+from fleet.bundle import ROOT, build
+from fleet.content import Content
+from fleet.resources import Archive
 from skiff.cgroup import files
 from skiff.cgroup.hierarchy import discover
 from skiff.linux import mounts, namespaces
 from skiff.spec.seccomp_profile import default_profile
 from tests.bench.pairs import compare, timed
 from tests.root.box import Box, Container
+from tests.unit.agent.driver import Session
+from tests.unit.agent.wanted import wire
 
-SKIFF_OCI = str(Path(__file__).resolve().parents[2] / "runtime/bin/skiff-oci")
 BUSYBOX = Path("/bin/busybox")
 PEERS = ("runc", "crun")
 ALIVE = 200
@@ -80,6 +84,15 @@ def dockers(box: Box, *arguments: str) -> Dict[str, Any]:
     return spec
 
 
+@pytest.fixture(scope="module")
+def skiff_oci(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The command as a host has it: of the bundle, unpacked and compiled by the agent."""
+    folder, place = tmp_path_factory.mktemp("deployed"), tmp_path_factory.mktemp("state")
+    told = wire(Archive(str(folder / "skiff"), Content.of(build(ROOT)), compile_with=sys.executable))
+    Session(place).apply([told])
+    return str(folder / "skiff/bin/skiff-oci")
+
+
 @pytest.fixture(params=["as mounted", "version 1 alone"])
 def box(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Box]:
     """In the hybrid layout a second time without its unified tree, which crun refuses to see; for all sides alike."""
@@ -133,8 +146,8 @@ def peers(box: Box, *arguments: str) -> List[Runtime]:
     return found
 
 
-def test_a_program_that_ends_at_once(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
-    own = Runtime(box, SKIFF_OCI, "/bin/true")
+def test_a_program_that_ends_at_once(box: Box, skiff_oci: str, capsys: pytest.CaptureFixture[str]) -> None:
+    own = Runtime(box, skiff_oci, "/bin/true")
 
     def warm() -> None:
         container = box.create(dockers(box, "/bin/true"))
@@ -149,8 +162,8 @@ def test_a_program_that_ends_at_once(box: Box, capsys: pytest.CaptureFixture[str
             sys.stdout.write(compare(f"the same, {peer.name} create, start, delete", warm, peer.step_by_step) + "\n")
 
 
-def test_a_program_in_a_container_that_runs(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
-    own = Runtime(box, SKIFF_OCI, "/bin/sleep", "1000")
+def test_a_program_in_a_container_that_runs(box: Box, skiff_oci: str, capsys: pytest.CaptureFixture[str]) -> None:
+    own = Runtime(box, skiff_oci, "/bin/sleep", "1000")
     container = box.create(dockers(box, "/bin/sleep", "1000"))
     container.ask("start")
     with capsys.disabled():

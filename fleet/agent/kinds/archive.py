@@ -149,8 +149,9 @@ def _build(want: "Dict[str, Any]", aside: str, host: "Host") -> None:
 
 
 def _compile(python: str, folder: str, path: str) -> None:
-    """Byte code that is never checked against its source: the source is checked by every run."""
-    argv = [python, "-I", "-m", "compileall", "-q", "-d", path, "--invalidation-mode", "unchecked-hash", folder]
+    """Byte code that is never checked against its source, for every run checks that; smaller without each expression's columns."""
+    options = ["-q", "-d", path, "--invalidation-mode", "unchecked-hash"]
+    argv = [python, "-I", "-X", "no_debug_ranges", "-m", "compileall", *options, folder]
     done = process.run(argv, timeout=600)
     if done.status != 0:
         raise done.failure("the byte code of {} cannot be written".format(path), "is {} a Python 3.7 or later?".format(python))

@@ -6,7 +6,7 @@ import errno
 import os
 import time
 
-from skiff.cgroup import device_rules, files, setting, v1_settings, v1_stats
+from skiff.cgroup import device_rules, files, setting, v1_settings
 from skiff.cgroup.hierarchy import View
 from skiff.errors import Conflict, SkiffError, SyscallError, Unsupported
 
@@ -173,6 +173,8 @@ class V1:
 
     def stats(self) -> Stats:
         """From all controllers that are mounted."""
+        from skiff.cgroup import v1_stats  # the start of a container does without
+
         return v1_stats.read(self._readable)
 
     def views(self, own_namespace: bool) -> list[View]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from skiff.cgroup import device_program, device_rules, files, setting, v2_settings, v2_stats
+from skiff.cgroup import device_program, device_rules, files, setting, v2_settings
 from skiff.cgroup.hierarchy import View
 from skiff.errors import Conflict, SyscallError, Unsupported, suppress
 from skiff.linux import bpf, signals
@@ -171,6 +171,8 @@ class V2:
 
     def stats(self) -> Stats:
         """From all controllers that are enabled."""
+        from skiff.cgroup import v2_stats  # the start of a container does without
+
         return v2_stats.read(self._directory)
 
     def views(self, own_namespace: bool) -> list[View]:

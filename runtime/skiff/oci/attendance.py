@@ -7,13 +7,13 @@ import os
 from skiff.errors import SyscallError, suppress
 from skiff.linux import namespaces as ns
 from skiff.linux import signals
-from skiff.oci import failure, listener
-from skiff.oci.explain import explain
+from skiff.oci import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from skiff.oci.listener import Listener
     from skiff.oci.steps import EntrantPlan, Steps
 
 LABELS = "process.apparmorProfile or process.selinuxLabel is not loaded on this host, or may not be entered"
@@ -88,7 +88,7 @@ class Attendance:
         self.plan, self.channels = plan, channels
         self.pid = -1
         self.run_hooks: Callable[[int], None] | None = None
-        self.listener: listener.Listener | None = None
+        self.listener: Listener | None = None
 
     def begin(self, entrant: Callable[[], Steps]) -> None:
         """Fork."""
@@ -108,7 +108,7 @@ class Attendance:
             if step == failure.READY:
                 return
             if step < failure.MAPS:
-                raise explain(self.plan, step, number, index)
+                raise _explained(self.plan, step, number, index)
             self._serve(step, number)
             os.write(self.channels.outer, b"\1")
 
@@ -135,7 +135,7 @@ class Attendance:
         finally:
             self.channels.close()
         if data:
-            raise explain(self.plan, *failure.unpack(data))
+            raise _explained(self.plan, *failure.unpack(data))
 
     def abandon(self) -> None:
         """Kill it, and wait for its end."""
@@ -170,3 +170,9 @@ def await_exec(report: int, program: str) -> None:
     words = failure.describe(number) if number < failure.NOT_IN_PATH else "an internal error"
     what = LABELS if step == failure.LABEL else f"could not set up {name}"
     raise failure.CreateError(name, number if number < failure.NOT_IN_PATH else 0, f"{what}: {words}")
+
+
+def _explained(plan: EntrantPlan, step: int, number: int, index: int) -> failure.CreateError:
+    from skiff.oci.explain import explain  # all that goes well does without
+
+    return explain(plan, step, number, index)

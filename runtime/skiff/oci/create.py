@@ -11,12 +11,12 @@ from skiff.linux.capabilities import NUMBERS
 from skiff.oci import attendance, delegation, hooks, labels, namespaces, rootfs, seccomp, status, trees
 from skiff.oci.attendance import Attendance
 from skiff.oci.init import Init, InitPlan
-from skiff.oci.listener import Listener
 from skiff.oci.process import ProcessPlan
 from skiff.spec import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from skiff.cgroup.manager import CgroupManager
@@ -39,12 +39,12 @@ class Surroundings:
 
     `mounts` make its root; `dies_with_parent`: whether init is killed when its parent ends, which is ours if it is to be our
     `sibling`; `console` is a connected socket for the terminal, -1 for none; `preserved` descriptors from 3 on pass exec; `store`
-    keeps compiled filters.
+    keeps compiled filters; `meanwhile` is called while init makes what is around itself.
     """
 
     __slots__ = (
-        "cgroup", "console", "dies_with_parent", "identity", "keyring", "mounts", "no_pivot", "preserved", "sibling", "stdio",
-        "store",
+        "cgroup", "console", "dies_with_parent", "identity", "keyring", "meanwhile", "mounts", "no_pivot", "preserved", "sibling",
+        "stdio", "store",
     )  # fmt: skip
 
     def __init__(self, identity: str, store: str, cgroup: CgroupManager) -> None:
@@ -56,6 +56,7 @@ class Surroundings:
         self.preserved = 0
         self.no_pivot = False
         self.keyring = True
+        self.meanwhile: Callable[[], None] | None = None
 
 
 def create(spec: Spec, bundle: str, around: Surroundings, channels: Channels) -> Created:
@@ -76,6 +77,8 @@ def create(spec: Spec, bundle: str, around: Surroundings, channels: Channels) ->
         plan = _plan(spec, bundle, around)
         attending = _attendance(spec, plan, channels, hook_state(spec, around.identity, bundle))
         attending.begin(lambda: Init(plan, channels.write, channels.inner))
+        if around.meanwhile is not None:
+            around.meanwhile()
         attending.until_ready()
     except BaseException:
         _abandon(attending, cgroup, channels)
@@ -183,6 +186,8 @@ def _attendance(spec: Spec, plan: InitPlan, channels: Channels, state: dict[str,
 
     attending.run_hooks = run_hooks
     if plan.process.filter is not None and plan.process.filter.notifies:
+        from skiff.oci.listener import Listener  # for a profile that asks somebody alone
+
         attending.listener = Listener((spec.get("linux") or {})["seccomp"], {**state, "status": status.CREATING})
     return attending
 

@@ -80,7 +80,10 @@ def test_byte_code_of_another_interpreter_is_no_drift(session: Session, root: Pa
     assert compiled.read_bytes()[4:8] == b"\x01\0\0\0"  # hash-based, unchecked
     assert os.fsencode(root / "a/pkg/__init__.py") in compiled.read_bytes()
     (compiled.parent / "__init__.cpython-36.pyc").write_bytes(b"by another")
+    (compiled.parent / "skiff-oci.cpython-36.kept").write_bytes(b"what a command keeps")
     assert session.check(wanted)["changes"] == []
+    (compiled.parent.parent / "skiff-oci.cpython-36.kept").write_bytes(b"elsewhere it is a stray")
+    assert "stray: pkg/skiff-oci" in session.check(wanted)["changes"][0]["diff"]
 
 
 def test_another_archive_replaces_all(session: Session, root: Path) -> None:

@@ -78,6 +78,7 @@ def make(containers: store.Store, identity: str, spec: Spec, directory: str, fla
             around = Surroundings(identity, containers.root, cgroup)
             around.preserved, around.console = preserved, terminal
             around.no_pivot, around.keyring = "no-pivot" in flags, "no-new-keyring" not in flags
+            around.meanwhile = lambda: containers.save_spec(identity, spec)
             made = create(spec, directory, around, for_another_process(containers.directory(identity)))
             os.close(made.report)
             os.close(made.gate)
@@ -103,7 +104,6 @@ def make(containers: store.Store, identity: str, spec: Spec, directory: str, fla
 def _record(containers: store.Store, identity: str, spec: Spec, directory: str, path: str, made: Created) -> None:
     state = store.record(identity, made.pid, directory, path, spec)
     rootfs = os.path.join(directory, spec["root"]["path"])
-    containers.save_spec(identity, spec)
     containers.save(identity, {**state, "rootfs": rootfs, "program": spec["process"]["args"][0]})
 
 

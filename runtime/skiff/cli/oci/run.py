@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from skiff.cli.oci.terminal import Terminal
     from skiff.oci.store import Store
+    from skiff.spec.types import Spec
 
 FLAGS = {
     **create.FLAGS,
@@ -34,10 +35,10 @@ def main(containers: Store, arguments: list[str]) -> int:
     connection, terminal = open_terminal(flags, bool(spec["process"].get("terminal")))
     if terminal is None:
         pid = create.make(containers, identity, spec, directory, flags, connection)
-        return _start(containers, identity, flags, pid, None)
+        return _start(containers, identity, spec, flags, pid, None)
     with terminal:
         pid = create.make(containers, identity, spec, directory, flags, connection)
-        return _start(containers, identity, flags, pid, terminal)
+        return _start(containers, identity, spec, flags, pid, terminal)
 
 
 def open_terminal(flags: dict[str, str], wanted: bool) -> tuple[int, Terminal | None]:
@@ -57,13 +58,13 @@ def open_terminal(flags: dict[str, str], wanted: bool) -> tuple[int, Terminal | 
     return own.connection, own
 
 
-def _start(containers: Store, identity: str, flags: dict[str, str], pid: int, terminal: Terminal | None) -> int:
+def _start(containers: Store, identity: str, spec: Spec, flags: dict[str, str], pid: int, terminal: Terminal | None) -> int:
     try:
         waiting.forward_signals(pid)
         if terminal is not None:
             os.close(terminal.connection)
             terminal.attach()
-        start(containers, identity)
+        start(containers, identity, spec)
         if "detach" in flags:
             return 0
         if terminal is not None:

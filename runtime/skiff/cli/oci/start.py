@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from skiff.oci.store import Store
+    from skiff.spec.types import Spec
 
 
 def main(containers: Store, arguments: list[str]) -> int:
@@ -25,8 +26,11 @@ def main(containers: Store, arguments: list[str]) -> int:
     return 0
 
 
-def start(containers: Store, identity: str) -> None:
-    """Open the gate, remember that it is open, and run the poststart hooks: if one fails, the container is killed."""
+def start(containers: Store, identity: str, spec: Spec | None = None) -> None:
+    """Open the gate, remember that it is open, and run the poststart hooks: if one fails, the container is killed.
+
+    `spec` need not be read again by whoever has just made the container.
+    """
     with containers.lock(identity):
         state = containers.load(identity)
         status.require("start", identity, state["status"])
@@ -34,15 +38,15 @@ def start(containers: Store, identity: str) -> None:
         state["status"] = status.RUNNING
         containers.save(identity, state)
     try:
-        _poststart(containers, identity, state)
+        _poststart(containers.load_spec(identity) if spec is None else spec, state)
     except SkiffError:
         with suppress(ProcessLookupError):
             os.kill(state["pid"], signals.SIGKILL)
         raise
 
 
-def _poststart(containers: Store, identity: str, state: dict[str, Any]) -> None:
+def _poststart(spec: Spec, state: dict[str, Any]) -> None:
     """Without the lock, for a hook may well ask about its container."""
-    planned = hooks.plan_outer((containers.load_spec(identity).get("hooks") or {}).get("poststart"))
+    planned = hooks.plan_outer((spec.get("hooks") or {}).get("poststart"))
     if planned:
         hooks.run_all("poststart", planned, jsontext.dumps(specified(state)).encode(), state["bundle"])
