@@ -22,6 +22,8 @@ ON = {"enabled", "static", "indirect", "generated", "alias", "transient"}  # wha
 MASKED = {"masked", "masked-runtime"}
 RUNNING = {"active", "reloading", "activating"}
 SETTLING, PAUSE = 30.0, 0.2  # seconds for a unit that is to be stopped to come up whole, and between two questions
+BEGUN = "InactiveExitTimestampMonotonic"  # microseconds on the clock of time.monotonic(), by org.freedesktop.systemd1(5)
+YOUNG = 300.0  # seconds since a unit's start began; one that does not answer after them never will
 RELOADING = {"daemon-reload", "enable", "disable", "mask", "unmask"}
 
 
@@ -175,12 +177,19 @@ def _activity(want: "Dict[str, Any]", state: str, host: "Host") -> "List[Step]":
 def _settle(name: str, asked: "List[str]") -> None:
     """Wait until a unit has come up whole, is down, or has had its time: systemd takes it for up before."""
     end = time.monotonic() + SETTLING
-    while time.monotonic() < end:
+    while time.monotonic() < end and _begun(name) + YOUNG > time.monotonic():
         if process.run(asked, SETTLING).status in (0, process.MISSING):
             return
         if systemd.Units([name]).properties(name).get("ActiveState") not in RUNNING:
             return
         time.sleep(PAUSE)
+
+
+def _begun(name: str) -> float:
+    """When systemd began to start a unit, by time.monotonic(); now, if that is not told."""
+    lines = process.run(["systemctl", "show", "-p", BEGUN, name]).stdout.splitlines()
+    told = dict(line.split("=", 1) for line in lines if "=" in line).get(BEGUN, "")
+    return int(told) / 1e6 if told.isdigit() else time.monotonic()
 
 
 def _refuse_own(name: str) -> None:

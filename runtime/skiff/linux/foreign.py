@@ -66,11 +66,11 @@ else:
 
         _flags = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI
 
-    def create_string_buffer(initial: bytes | int) -> Array:
-        """With a zero behind the bytes; of a number, so many zeros."""
+    def create_string_buffer(initial: bytes | int, size: int | None = None) -> Array:
+        """Without a size with a zero behind the bytes; of a number, so many zeros."""
         if isinstance(initial, int):
             return (c_char * initial)()
-        buffer = (c_char * (len(initial) + 1))()
+        buffer = (c_char * (len(initial) + 1 if size is None else size))()
         buffer.value = initial
         return buffer
 

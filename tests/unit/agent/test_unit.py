@@ -153,6 +153,8 @@ def test_a_start_is_not_refused_for_the_starts_before_it(session: Session, host:
         ([0], {"active": "active"}, 1),
         ([252, 252, 0], {"active": "activating"}, 3),
         ([252], {"active": "failed"}, 0),  # there is nothing to stop
+        ([252], {"active": "active", "InactiveExitTimestampMonotonic": "1"}, 0),  # up for long: it will never say more
+        ([0], {"active": "active", "InactiveExitTimestampMonotonic": "99" * 9}, 1),
     ],
 )
 def test_a_unit_is_stopped_once_it_has_come_up_whole(
@@ -166,4 +168,4 @@ def test_a_unit_is_stopped_once_it_has_come_up_whole(
     _, _, done = session.apply([wire(unit)])
     assert done["failed"] == 0
     assert len(Path(f"{answers}.asked").read_text().splitlines() if asked else []) == asked
-    assert verbs(host) == (["stop"] if asked else [])
+    assert verbs(host) == ([] if state["active"] == "failed" else ["stop"])
