@@ -8,10 +8,8 @@ import os
 import sys
 
 gc.disable()  # there is nothing to collect yet, and each collection looks at all that was imported
-ROOT = __file__.rpartition("/skiff/")[0] or "."
-if sys.argv[1] == "skiffd":
-    # What it imports late, and the launchers it starts, are of this version, wherever /opt/skiff/current leads by then.
-    ROOT = os.path.realpath(ROOT)
+# What is imported late, and the launchers that skiffd starts, are of this version, wherever /opt/skiff/current leads by then.
+ROOT = os.path.realpath(__file__.rpartition("/skiff/")[0] or ".")
 sys.path.insert(0, ROOT)
 
 from skiff.entry import enter  # noqa: E402

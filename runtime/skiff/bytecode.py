@@ -29,16 +29,20 @@ class Bytecode:
         self._root = root
         self._file = f"{root}/skiff/__pycache__/{command}.{sys.implementation.cache_tag}.kept"
         self._modules = _read(self._file)
+        self._found: dict[str, CodeType] = {}
         self._missed: list[str] = []
+        self._version = _place(self._root)
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
         """What importlib asks of a finder."""
         if not name.startswith("skiff."):
             return None
         kept = self._modules.get(name)
-        if kept is None or not self._is_fresh(name, *kept):
+        code = kept and self._is_fresh(name, *kept) and _code(kept[1])
+        if not kept or not code:
             self._missed.append(name)
             return None
+        self._found[name] = code
         spec = _Spec(name, self, is_package=kept[0])  # type: ignore[arg-type]  # a loader by its methods
         if kept[0]:
             spec.submodule_search_locations = [self._source(name, is_package=True).rpartition("/")[0]]
@@ -50,24 +54,25 @@ class Bytecode:
     def exec_module(self, module: ModuleType) -> None:
         """What importlib asks of a loader."""
         name = module.__name__
-        is_package, compiled = self._modules[name]
-        module.__file__ = self._source(name, is_package=is_package)
-        code: CodeType = marshal.loads(compiled[HEADER:])  # noqa: S302  # this very file's, as Python's own
-        exec(code, module.__dict__)  # noqa: S102  # what an import is
+        module.__file__ = self._source(name, is_package=self._modules[name][0])
+        exec(self._found.pop(name), module.__dict__)  # noqa: S102  # what an import is
 
     def keep(self) -> None:
         """Add what had to be looked for, all or nothing; where nothing can be written, all stays as it was."""
-        added = {name: kept for name in self._missed if (kept := _compiled(name)) is not None}
-        if not added or sys.dont_write_bytecode:
+        if not self._missed or sys.dont_write_bytecode or _place(self._root) != self._version:
             return
         aside = f"{self._file}.{os.getpid()}"
         try:
-            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "wb") as stream:
+            file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        except OSError:
+            return
+        added = {name: kept for name in self._missed if (kept := _compiled(name)) is not None}
+        try:
+            with open(file, "wb") as stream:
                 stream.write(_written({**self._modules, **added}))
             os.replace(aside, self._file)
         except OSError:
-            if os.path.exists(aside):
-                os.unlink(aside)
+            os.unlink(aside)
 
     def _is_fresh(self, name: str, is_package: bool, compiled: memoryview) -> bool:
         if compiled[4] == UNCHECKED:
@@ -98,6 +103,23 @@ def _read(path: str) -> dict[str, tuple[bool, memoryview]]:
     except (OSError, EOFError, TypeError, ValueError):
         return {}
     return modules if place == len(content) else {}
+
+
+def _code(compiled: memoryview) -> CodeType | None:
+    """None of one that a power cut has spoiled: it is compiled anew."""
+    try:
+        return marshal.loads(compiled[HEADER:])  # type: ignore[no-any-return]  # noqa: S302  # as above
+    except (EOFError, TypeError, ValueError):
+        return None
+
+
+def _place(root: str) -> tuple[int, int] | None:
+    """The directory itself, whatever its name: another version's, or a new tree, has another."""
+    try:
+        found = os.stat(f"{root}/skiff")
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _written(modules: dict[str, tuple[bool, memoryview]]) -> bytes:

@@ -95,7 +95,9 @@ def _cpuset(key: str, value: str) -> Property:
 def _block_io(io: BlockIO, version: int) -> list[Property]:
     if not io.get("weight"):
         return []
-    return [("IOWeight", ("t", v2_settings.io_weight(io["weight"])))] if version == 2 else [("BlockIOWeight", ("t", io["weight"]))]
+    if version == 2:
+        return [("IOWeight", ("t", v2_settings.io_weight(io["weight"], "weight")))]
+    return [("BlockIOWeight", ("t", io["weight"]))]
 
 
 def devices(rules: list[DeviceRule], version: int) -> list[Property]:

@@ -101,12 +101,12 @@ def _block_io(io: BlockIO, has: Probe) -> list[Setting]:
     name = "io.bfq.weight" if bfq else "io.weight"
     made: list[Setting] = []
     if io.get("weight"):
-        made.append(Setting("io", name, io["weight"] if bfq else io_weight(io["weight"]), "blockIO.weight"))
+        made.append(Setting("io", name, io["weight"] if bfq else io_weight(io["weight"], "weight"), "blockIO.weight"))
     for device in io.get("weightDevice") or ():
         if device.get("leafWeight"):
             raise Unsupported("linux.resources.blockIO.weightDevice.leafWeight: cgroup v2 does not have it: leave it out")
         if device.get("weight"):
-            value = device["weight"] if bfq else io_weight(device["weight"])
+            value = device["weight"] if bfq else io_weight(device["weight"], "weightDevice.weight")
             made.append(Setting("io", name, f"{device['major']}:{device['minor']} {value}", "blockIO.weightDevice"))
     for key, word in THROTTLES:
         limits: list[ThrottleDevice] = io.get(key) or []  # type: ignore[assignment]  # the key is one of four literals
@@ -125,10 +125,10 @@ def weight(shares: int) -> int:
     return 1 + (min(max(shares, 2), 262_144) - 2) * 9999 // 262_142
 
 
-def io_weight(weight: int) -> int:
-    """blkio.weight 10..1000 to io.weight 1..10000, linear, as runc converts; InvalidInput for others."""
+def io_weight(weight: int, key: str) -> int:
+    """blkio.weight 10..1000 to io.weight 1..10000, linear, as runc converts; InvalidInput for others, naming blockIO's `key`."""
     if not IO_WEIGHTS[0] <= weight <= IO_WEIGHTS[1]:
-        raise InvalidInput(f"linux.resources.blockIO.weight: {weight} must be between {IO_WEIGHTS[0]} and {IO_WEIGHTS[1]}")
+        raise InvalidInput(f"linux.resources.blockIO.{key}: {weight} must be between {IO_WEIGHTS[0]} and {IO_WEIGHTS[1]}")
     return 1 + (weight - 10) * 9999 // 990
 
 

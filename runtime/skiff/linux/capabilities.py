@@ -31,8 +31,8 @@ class _Sets(foreign.Structure):
     _fields_ = [("effective", foreign.c_uint32), ("permitted", foreign.c_uint32), ("inheritable", foreign.c_uint32)]
 
 
-LIBC.capset.argtypes = (foreign.POINTER(_Header), foreign.POINTER(_Sets))
-LIBC.capget.argtypes = (foreign.POINTER(_Header), foreign.POINTER(_Sets))
+LIBC.capset.argtypes = (foreign.c_void_p, foreign.c_void_p)
+LIBC.capget.argtypes = (foreign.c_void_p, foreign.c_void_p)
 
 
 def mask(names: list[str] | tuple[str, ...]) -> int:

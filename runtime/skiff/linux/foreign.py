@@ -9,7 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ctypes import (
         CDLL,
-        POINTER,
         Array,
         PyDLL,
         Structure,
@@ -34,13 +33,13 @@ if TYPE_CHECKING:
     )
 else:
     import _ctypes
-    from _ctypes import POINTER, Array, Structure, addressof, byref, get_errno, sizeof
+    from _ctypes import Array, Structure, addressof, byref, get_errno, sizeof
 
     def _simple(code: str) -> type:
         """A fundamental type, by the letter that `struct` has for it too."""
         return type(_ctypes._SimpleCData)(code, (_ctypes._SimpleCData,), {"_type_": code})
 
-    c_byte, c_ubyte, c_char, c_ushort = _simple("b"), _simple("B"), _simple("c"), _simple("H")
+    c_byte, c_char, c_ushort = _simple("b"), _simple("c"), _simple("H")
     c_int, c_uint, c_long, c_ulong = _simple("i"), _simple("I"), _simple("l"), _simple("L")
     c_char_p, c_void_p = _simple("z"), _simple("P")
     # So on every Linux of 64 bits.
@@ -77,7 +76,6 @@ else:
 
 __all__ = (
     "CDLL",
-    "POINTER",
     "Array",
     "PyDLL",
     "Structure",

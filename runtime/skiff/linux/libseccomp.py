@@ -39,7 +39,7 @@ def load() -> foreign.CDLL:
     library.seccomp_arch_native.restype = foreign.c_uint32
     library.seccomp_syscall_resolve_name_arch.argtypes = (foreign.c_uint32, foreign.c_char_p)
     library.seccomp_syscall_resolve_name.argtypes = (foreign.c_char_p,)
-    library.seccomp_rule_add_array.argtypes = (context, action, foreign.c_int, foreign.c_uint, foreign.POINTER(Condition))
+    library.seccomp_rule_add_array.argtypes = (context, action, foreign.c_int, foreign.c_uint, foreign.c_void_p)
     library.seccomp_export_bpf.argtypes = (context, foreign.c_int)
     return library
 

@@ -48,7 +48,7 @@ class _Statfs(foreign.Structure):
 
 LIBC.mount.argtypes = (foreign.c_char_p, foreign.c_char_p, foreign.c_char_p, foreign.c_ulong, foreign.c_char_p)
 LIBC.umount2.argtypes = (foreign.c_char_p, foreign.c_int)
-LIBC.fstatfs.argtypes = (foreign.c_int, foreign.POINTER(_Statfs))
+LIBC.fstatfs.argtypes = (foreign.c_int, foreign.c_void_p)
 
 
 def mount(source: bytes | None, target: bytes, fstype: bytes | None, flags: int, data: bytes | None = None) -> None:

@@ -11,6 +11,8 @@ from typing import List
 
 import pytest
 
+from skiff import VERSION
+
 RUNTIME = Path(__file__).parents[3] / "runtime"
 # Tells at the end which of Skiff's modules were found by whom.
 PROGRAM = """
@@ -38,7 +40,7 @@ def run(tree: Path, *arguments: str) -> List[str]:
     command = [sys.executable, "-I", "-S", "-c", PROGRAM, f"{tree}/skiff/__main__.py", "skiff-oci", *(arguments or ("--version",))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "0.1.0" in done.stdout or "annotations" in done.stdout
+    assert VERSION in done.stdout
     return done.stderr.rpartition("kept: ")[2].split()
 
 
@@ -66,14 +68,16 @@ def test_another_command_adds_its_modules(tree: Path) -> None:
 
 def test_a_source_that_changed_is_compiled_anew(tree: Path) -> None:
     run(tree)
-    source = tree / "skiff/__init__.py"
-    version = tree / "skiff/cli/oci/dispatch.py"
-    version.write_text(version.read_text().replace("from skiff import VERSION\n", 'VERSION = "0.1.0-changed"\n'))
+    source = tree / "skiff/cli/oci/dispatch.py"
+    text = source.read_text()
+    assert "from skiff import VERSION\n" in text
+    source.write_text(text.replace("from skiff import VERSION\n", 'VERSION = "changed"\n'))
     command = [sys.executable, "-I", "-S", f"{tree}/skiff/__main__.py", "skiff-oci", "--version"]
     for _ in range(2):
-        assert "0.1.0-changed" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert "changed" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    source.write_text(text)
+    assert "skiff.cli.oci.dispatch" not in run(tree)
     assert "skiff.cli.oci.dispatch" in run(tree)
-    assert source.exists()
 
 
 def test_byte_code_that_is_never_checked_is_not_checked_here(tree: Path) -> None:
@@ -102,3 +106,27 @@ def test_without_room_for_it_all_goes_on(tree: Path) -> None:
     place.mkdir()
     assert run(tree) == []
     assert [path.name for path in (tree / "skiff/__pycache__").glob("skiff-oci.*")] == [place.name]
+
+
+def test_a_module_whose_byte_code_is_spoiled_is_compiled_anew(tree: Path) -> None:
+    run(tree)
+    whole = kept(tree).read_bytes()
+    middle = len(whole) // 2
+    kept(tree).write_bytes(whole[:middle] + b"\0" * 4096 + whole[middle + 4096 :])
+    read = set(run(tree))
+    assert read < set(run(tree))
+
+
+def test_a_tree_that_was_changed_for_another_meanwhile_is_left_alone(tree: Path) -> None:
+    """As by an upgrade while a command runs; the old command's byte code must not come into the new tree."""
+    run(tree)
+    file = kept(tree)
+    file.unlink()
+    one, other, new = (str(tree / name) for name in ("skiff", "old", "new"))
+    change = f"import os; os.rename({one!r}, {other!r}); os.rename({new!r}, {one!r})"
+    shutil.copytree(tree / "skiff", tree / "new")
+    dispatch = tree / "skiff/cli/oci/dispatch.py"
+    dispatch.write_text(dispatch.read_text() + f"\n{change}\n")
+    assert run(tree) == []
+    assert (tree / "old").is_dir()
+    assert not file.exists()

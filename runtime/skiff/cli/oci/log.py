@@ -24,7 +24,7 @@ class Log:
     def configure(self, flags: Mapping[str, str]) -> None:
         """From --log, --log-format and --debug; InvalidInput for a file that cannot be written."""
         self.json, self.verbose = flags.get("log-format") == "json", "debug" in flags
-        if "log" in flags:
+        if flags.get("log"):  # empty, as callers hand on what is not set, is none
             try:
                 os.close(os.open(flags["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666))
             except OSError as error:
