@@ -31,7 +31,8 @@ def run(
     """The exit status of a program in a session of its own, a signal's number below zero; None where its time ran out.
 
     `streams` are its standard input, output and error, the ends of what is `piped` where something is; `look` is called now and
-    then while it runs. One whose time ran out is asked to end, and then made to, with all that it started.
+    then while it runs. One whose time ran out is asked to end, and then made to, with all that it started. Where `look` returns
+    True it is made to at once.
 
     Raises:
         OSError: it could not be started.
@@ -42,7 +43,7 @@ def run(
     status = wait(child, timeout, look, piped)
     if status is None:
         os.killpg(child, signal.SIGTERM)
-        ended = wait(child, GRACE, lambda: None, piped) is not None
+        ended = wait(child, GRACE, look, piped) is not None
         try:
             os.killpg(child, signal.SIGKILL)
         except ProcessLookupError:

@@ -5,6 +5,7 @@
 
 import os
 import shutil
+from urllib.parse import urlsplit
 
 from fleet.agent.errors import AgentError
 from fleet.puller import captured, head, objects
@@ -53,6 +54,7 @@ class Repository:
         self._address = settings.source[len(PREFIX) :]
         self._branch = settings.reference
         self._host = settings.host
+        self._proxied = bool(settings.proxy)
         self._folder = state.path("pull", "repository")
         self._environment = dict(ENVIRONMENT, **_ways(settings, state))
         self.requests = 0
@@ -96,7 +98,7 @@ class Repository:
         if done.status == 127:
             raise AgentError("git is not on this host", done.said, "install the package git, or take states over HTTPS")
         if done.status != 0:
-            raise _failed(self._address, done)
+            raise self._failed(done)
         self.received += len(done.data)
         commit = done.data.decode("ascii", "replace").split("\t")[0]
         if not commit:
@@ -112,7 +114,7 @@ class Repository:
         refspec = "+refs/heads/{}:{}".format(self._branch, REF)
         done = self._git("fetch", "--quiet", "--no-tags", "--depth", "1", "--", self._address, refspec, limit=SAID)
         if done.status != 0:
-            raise _failed(self._address, done)
+            raise self._failed(done)
         self.received += max(0, _size(self._folder) - before)
 
     def _git(self, *words: str, limit: int) -> "Captured":
@@ -122,6 +124,16 @@ class Repository:
         # What a hostile repository could fill the disk with is bounded by the kernel: git has no such option.
         bounded = ["/bin/sh", "-c", 'ulimit -f {} && exec "$@"'.format(LARGEST_PACK), "sh"]
         return captured.run(bounded + argv, limit, TIMEOUT, environment=self._environment)
+
+    def _failed(self, done: "Captured") -> AgentError:
+        if done.status is None:
+            return AgentError("{} did not answer within {:g} s".format(self._address, TIMEOUT), done.said, CURE)
+        said = done.said.lower()
+        where = urlsplit(self._address)
+        for name in (where.hostname or "", where.path.lower()):
+            said = said.replace(name, "")  # that a repository is called certificates.git says nothing of the server's
+        cures = [cure for word, cure in CURES if word in said and (cure != PROXY or self._proxied)]
+        return AgentError("{} cannot be fetched from".format(self._address), done.said, cures[0] if cures else CURE)
 
 
 def _ways(settings: "Settings", state: "State") -> "Dict[str, str]":
@@ -134,14 +146,6 @@ def _ways(settings: "Settings", state: "State") -> "Dict[str, str]":
         state.write(os.path.join("pull", "ca.pem"), settings.ca.encode("ascii"))
         ways["GIT_SSL_CAINFO"] = state.path("pull", "ca.pem")
     return ways
-
-
-def _failed(address: str, done: "Captured") -> AgentError:
-    if done.status is None:
-        return AgentError("{} did not answer within {:g} s".format(address, TIMEOUT), done.said, CURE)
-    said = done.said.lower()
-    cures = [cure for word, cure in CURES if word in said]
-    return AgentError("{} cannot be fetched from".format(address), done.said, cures[0] if cures else CURE)
 
 
 def _size(folder: str) -> int:

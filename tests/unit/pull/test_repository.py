@@ -73,3 +73,14 @@ def test_what_is_not_there_is_named(host: PullingHost, tmp_path: Path) -> None:
     assert "has no hosts/web1 in its branch main" in host.refused()
     shutil.rmtree(tmp_path / "repository.git")
     assert "cannot be fetched from" in host.refused()
+
+
+def test_a_name_in_the_address_is_no_cause(tmp_path: Path) -> None:
+    if not shutil.which("git"):
+        pytest.skip("git is not installed")
+    pulling = PullingHost(tmp_path, f"git+file://{tmp_path}/proxy-certificates.git")
+    for proxy in ("", "http://127.0.0.1:3128"):
+        pulling.install(reference="main", proxy=proxy)
+        told = pulling.refused()
+        assert "proxy-certificates.git' does not appear to be a git repository" in told
+        assert "see that the repository can be reached" in told
