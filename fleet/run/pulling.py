@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import ssl
 from dataclasses import dataclass
@@ -39,7 +40,9 @@ UNITS = "/etc/systemd/system"
 SERVICE, TIMER = "skiff-pull.service", "skiff-pull.timer"
 KEPT = "/var/lib/skiff-agent/pull"
 WEB = "https://"
+BY_HTTPS = (WEB, "git+https://")
 GIT = ("git+https://", "git+ssh://", "git+file://")
+PROXY = "SKIFF_PULL_PROXY"  # in the environment
 SPAN = re.compile(r"[1-9][0-9]*(s|m|min|h|d)?|0s?")
 
 
@@ -71,16 +74,14 @@ def source(address: str, branch: str, ca: str, proxy: str, every: str, jitter: s
         raise UsageError(
             f"--from {address}: should begin with {', '.join((WEB, *GIT))}", resolution="states are taken over HTTPS or by git"
         )
-    if parts.password or (parts.username and address.startswith((WEB, "git+https://"))):
+    if parts.password or (parts.username and address.startswith(BY_HTTPS)):
         raise UsageError(
             "--from: has a login in it, which others would see", resolution="what is published is signed and sealed: it needs none"
         )
     if any(ord(letter) <= ord(" ") for letter in address) or not (parts.hostname or address.startswith("git+file:///")):
         raise UsageError(f"--from {address}: is no address")
-    if proxy and not (urlsplit(proxy).scheme == "http" and urlsplit(proxy).hostname):
-        raise UsageError("--proxy: should be http://HOST:PORT")
     for option, text in (("--proxy", proxy), ("--ca", ca)):
-        if text and not address.startswith((WEB, "git+https://")):
+        if text and not address.startswith(BY_HTTPS):
             raise UsageError(f"{option}: only a source over HTTPS has one")
     if branch and not address.startswith(GIT):
         raise UsageError("--branch: only a git repository has branches")
@@ -89,9 +90,23 @@ def source(address: str, branch: str, ca: str, proxy: str, every: str, jitter: s
     for option, text in (("--every", every), ("--jitter", jitter)):
         if not SPAN.fullmatch(text):
             raise UsageError(f"{option} {text}: should be a time such as 30min, 2h or 45s")
-    return Source(
-        address, branch or ("main" if address.startswith(GIT) else ""), certificates(ca), proxy, every, jitter, accept_older
-    )
+    branch = branch or ("main" if address.startswith(GIT) else "")
+    return Source(address, branch, certificates(ca), proxy_to(address, proxy), every, jitter, accept_older)
+
+
+def proxy_to(address: str, given: str) -> str:
+    """The proxy on the way to a source: the one that is given, else, where the source is one over HTTPS, the environment's.
+
+    Raises:
+        UsageError: it is faulty.
+    """
+    if "@" in given:
+        raise UsageError("--proxy: has a login in it, which others can see", resolution=f"set {PROXY} instead")
+    inherited = os.environ.get(PROXY, "") if address.startswith(BY_HTTPS) else ""
+    proxy = given or inherited
+    if proxy and not (urlsplit(proxy).scheme == "http" and urlsplit(proxy).hostname):
+        raise UsageError(f"{'--proxy' if given else PROXY}: should be http://HOST:PORT")
+    return proxy
 
 
 def certificates(path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from invoke.context import Context
@@ -82,13 +81,9 @@ def pull_install(
     Example: ./inv pull.install --hosts 'web*' --from git+https://git.example.com/fleet.git --branch production
     """
     with told():
-        from fleet.errors import UsageError
         from fleet.run import pulling
         from fleet.run.task import Options
 
-        if "@" in proxy:
-            raise UsageError("--proxy: has a login in it, which others can see", resolution="set SKIFF_PULL_PROXY instead")
-        proxy = proxy or os.environ.get("SKIFF_PULL_PROXY", "")
         wanted = pulling.source(from_, branch, ca, proxy, every, jitter, given.pop("accept_older"))
         status = pulling.install(Options(**given), wanted, "check" if check else "apply")[1]
     end(status)

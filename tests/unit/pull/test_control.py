@@ -121,7 +121,8 @@ SOURCES = [
     ({"branch": "main"}, "only a git repository has branches"),
     ({"every": "soon"}, "--every soon: should be a time"),
     ({"jitter": "1h; reboot"}, "should be a time"),
-    ({"proxy": "socks://x"}, "should be http://HOST:PORT"),
+    ({"proxy": "socks://x"}, "--proxy: should be http://HOST:PORT"),
+    ({"proxy": "http://ann:word@x:3128"}, "--proxy: has a login in it"),
     ({"ca": "/nowhere/ca.pem"}, "has no certificate in PEM"),
 ]
 
@@ -132,6 +133,19 @@ def test_a_faulty_source_is_refused(changed: Dict[str, str], message: str) -> No
     assert pulling.source(**good, accept_older=False).address == "https://x/y"
     with pytest.raises(UsageError, match=message):
         pulling.source(**{**good, **changed}, accept_older=False)
+
+
+def test_a_proxy_of_the_environment_is_for_sources_over_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    rest: Dict[str, Any] = {"branch": "", "ca": "", "every": "30min", "jitter": "0s", "accept_older": False}
+    monkeypatch.setenv("SKIFF_PULL_PROXY", "http://ann:word@x:3128")
+    for address in ("https://x/y", "git+https://x/y"):
+        assert pulling.source(address, proxy="", **rest).proxy == "http://ann:word@x:3128"
+        assert pulling.source(address, proxy="http://z:3128", **rest).proxy == "http://z:3128"
+    for address in ("git+ssh://git@x/y", "git+file:///y"):
+        assert pulling.source(address, proxy="", **rest).proxy == ""
+    monkeypatch.setenv("SKIFF_PULL_PROXY", "socks://x")
+    with pytest.raises(UsageError, match="SKIFF_PULL_PROXY: should be http://HOST:PORT"):
+        pulling.source("https://x/y", proxy="", **rest)
 
 
 def test_what_cannot_be_published_is_left_out_and_named(tmp_path: Path) -> None:
