@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skiff.errors import SkiffError
@@ -68,7 +68,7 @@ def full() -> dict[str, Any]:
 
 FULL = full()
 PLACES = places(FULL)
-COMMON = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+COMMON = settings(max_examples=200)
 
 
 def planned(document: Any) -> None:
