@@ -112,20 +112,23 @@ def typed(oci: Oci, box: Box, mounts: list[dict[str, Any]], socket_path: Path) -
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(socket_path))
         listener.listen(1)
+        listener.settimeout(30)
         done = oci("create", "-b", str(bundle), "--console-socket", str(socket_path), "typed", check=False)
         socket_path.unlink()
         if done.returncode:
             return None
-        connection, _ = listener.accept()
-    with connection:
-        _, [master], _, _ = socket.recv_fds(connection, 64, 1)
-    oci("start", "typed")
-    said = b""
-    with contextlib.suppress(OSError):  # once nobody has the other end
-        while True:
-            said += os.read(master, 65536)
-    os.close(master)
-    oci("delete", "--force", "typed")
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                _, [master], _, _ = socket.recv_fds(connection, 64, 1)
+            said = b""
+            with open(master, "rb", buffering=0) as terminal:
+                oci("start", "typed")
+                with contextlib.suppress(OSError):  # once nobody has the other end
+                    while True:
+                        said += terminal.read(65536)
+        finally:
+            oci("delete", "--force", "typed")
     fields = [line.split() for line in said.decode().splitlines()]
     return [found[4] for found in fields if found[3] == "/0"]
 

@@ -156,18 +156,21 @@ def runtimes(bench: Bench) -> Iterator[list[str]]:
     """Each has a container of the name `live` of one bundle; whom it leaves the machine reaps, or `delete` would wait."""
     prctl.prctl(prctl.PR_SET_CHILD_SUBREAPER, 0)
     runtimes = [THEIRS, bench.ours]
-    for number, runtime in enumerate(runtimes):
-        patch: dict[str, Any] = {"process.args": ["/bin/sleep", "1000"], "linux.cgroupsPath": f"{bench.cgroup}/commands-{number}"}
-        document = Mutation("live", patch).apply(bench.base, bench.places())
-        if number == 0:
-            bench.lay(document)
-        else:
-            bench.write(document)
-        assert call(bench, runtime, ["run", "-d", "live"]).returncode == 0
-    yield runtimes
-    for runtime in runtimes:
-        call(bench, runtime, ["delete", "--force", "live"])
-    prctl.prctl(prctl.PR_SET_CHILD_SUBREAPER, 1)
+    try:
+        for number, runtime in enumerate(runtimes):
+            cgroup = f"{bench.cgroup}/commands-{number}"
+            patch: dict[str, Any] = {"process.args": ["/bin/sleep", "1000"], "linux.cgroupsPath": cgroup}
+            document = Mutation("live", patch).apply(bench.base, bench.places())
+            if number == 0:
+                bench.lay(document)
+            else:
+                bench.write(document)
+            assert call(bench, runtime, ["run", "-d", "live"]).returncode == 0
+        yield runtimes
+    finally:
+        for runtime in runtimes:
+            call(bench, runtime, ["delete", "--force", "live"])
+        prctl.prctl(prctl.PR_SET_CHILD_SUBREAPER, 1)
 
 
 def test_exit_statuses_are_runcs(bench: Bench, runtimes: list[str]) -> None:
