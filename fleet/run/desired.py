@@ -16,14 +16,13 @@ from fleet.inventory.model import Host
 from fleet.roles import defaults, templates
 from fleet.roles.compile import Compiler, Wire
 from fleet.roles.loader import Role
-from fleet.run import built
+from fleet.run import built, late
 from fleet.run.job import VERIFY, Job
 from fleet.run.selection import DECLARED
 from fleet.saved.host import Desired, with_secrets
 from fleet.variables import Variables
 
 T = TypeVar("T")
-LATE = "no answer within {:g} s; verify_timeout gives a slow host more"
 
 
 def prepare(job: Job) -> None:
@@ -160,10 +159,10 @@ def outcomes_by_role(results: Sequence[Mapping[str, Any]], asked: Sequence[Wire]
     found: Dict[str, Dict[str, Outcome]] = {}
     for result in results:
         role, _, name = result["name"].partition("/")
-        said = result["stderr"]
-        if role and result["status"] == TIMED_OUT:
-            said = f"{said.rstrip()}\n{LATE.format(seconds.get(result['name'], 0.0))}".lstrip()
-        found.setdefault(role, {})[name] = Outcome(result["status"], result["stdout"], said)
+        outcome = Outcome(result["status"], result["stdout"], result["stderr"])
+        if role and outcome.status == TIMED_OUT:
+            outcome = late.outcome(outcome, seconds.get(result["name"], 0.0))
+        found.setdefault(role, {})[name] = outcome
     return found
 
 
@@ -172,7 +171,9 @@ def judge(
 ) -> List[Tuple[str, Check]]:
     """Every role's checks that were chosen, each with its role's name; `host` stands in what there is to do."""
     found = [
-        (role.name, check) for role in job.roles for check in ask(role, role.judge, facts, variables, outcomes.get(role.name, {}))
+        (role.name, late.failed(check, role, outcomes.get(role.name, {})))
+        for role in job.roles
+        for check in ask(role, role.judge, facts, variables, outcomes.get(role.name, {}))
     ]
     named = [(role, replace(check, name=check.name or role, cure=filled(check.cure, {"host": host}))) for role, check in found]
     return [(role, check) for role, check in named if job.mode != VERIFY or job.selection.keeps(check, role)]

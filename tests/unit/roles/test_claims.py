@@ -10,10 +10,12 @@ import pytest
 from fleet.checks import Check, Claim, Outcome
 from fleet.roles import ORDER
 from fleet.roles.loader import BUILT_IN, load_role
+from fleet.run import desired
 from roles.daemon_config import checks as daemon_config
 from roles.preflight import checks as preflight
 from roles.service import boot, fields, support
 from roles.service import checks as service
+from tests.unit.fleet.wire import job
 from tests.unit.roles.hosts import facts, variables
 
 ROLES = [load_role(name, BUILT_IN / name) for name in ORDER]
@@ -119,6 +121,24 @@ def test_a_look_that_came_to_no_end_fails_each_of_its_claims() -> None:
         assert found
         assert {check.detail for check in found} == {"no answer within 30 s"}
         assert not any(check.passed for check in found)
+
+
+@pytest.mark.parametrize("engine", ["skiff", "docker-ce"])
+@pytest.mark.parametrize("mode", ["permissive", "disabled"])
+def test_no_check_passes_whose_look_had_no_time_to_end(engine: str, mode: str) -> None:
+    given = variables(
+        engine=engine,
+        docker_compat=engine == "skiff",
+        registry_mirrors=["https://m.test"],
+        selinux=mode,
+        verify_mirrors=True,
+    )
+    asked = [f"{role.name}/{probe.name}" for role in ROLES for probe in role.probes(facts(), given)]
+    late = [{"name": name, "status": 124, "stdout": "first.status=0\n", "stderr": ""} for name in asked]
+    outcomes = desired.outcomes_by_role(late, [{"name": name, "timeout": 30} for name in asked])
+    found = [check for _, check in desired.judge(job("verify", *ROLES), "h", facts(), given, outcomes)]
+    assert len(found) > len(outcomes)
+    assert [check for check in found if check.passed or "no answer within 30 s" not in check.detail] == []
 
 
 INFO: Dict[str, Any] = {
