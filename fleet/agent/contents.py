@@ -61,9 +61,12 @@ class Contents:
         contents = {content["sha256"]: content for content in wanted}
         if not contents:
             return
+        lasting = os.path.isdir(self._state.home)  # a host that is merely looked at is left as it is
         paths = {digest: self._state.path(folder, digest) for digest in contents}
         self._kept.update((digest, path) for digest, path in paths.items() if _is(path, digest))
         self.fetch(contents.values())
+        if not lasting:
+            return
         try:
             self._keep({digest: path for digest, path in paths.items() if digest not in self._kept}, folder)
         except (AgentError, OSError):
@@ -101,14 +104,20 @@ class Contents:
         return self._state.path("spool", digest)
 
     def clear(self) -> None:
-        """Empty the spool, of an earlier, broken run too; what cannot be removed is overwritten when it is needed."""
+        """Empty the spool, of an earlier, broken run too; what cannot be removed is overwritten when it is needed.
+
+        Where it is all that the home has, the host was merely looked at: both go.
+        """
         folder = self._state.path("spool")
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
             _remove(os.path.join(folder, name))
         self._spooled.clear()
+        if os.path.isdir(folder) and os.listdir(self._state.home) == ["spool"]:
+            _remove_empty(folder)
+            _remove_empty(self._state.home)
 
     def _keep(self, paths: "Dict[str, str]", folder: str) -> None:
-        if paths and os.path.isdir(self._state.home):  # a host that was merely looked at is left as it is
+        if paths:
             self._state.prepare(folder)
             for digest, path in paths.items():
                 if digest in self._memory:
@@ -196,3 +205,10 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except OSError:
         return  # never made, or not to be removed
+
+
+def _remove_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return  # something is in it still

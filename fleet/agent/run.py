@@ -63,6 +63,8 @@ class Run:
         self._host.memory.keep()
 
     def _execute(self) -> "Dict[str, Any]":
+        if self._mode != "check":
+            self._contents.clear()  # before a verification asks whether the host keeps things
         if self._mode == "apply":
             self._clean()
         if self._brought_python:
@@ -104,7 +106,6 @@ class Run:
         return bool(found)
 
     def _clean(self) -> None:
-        self._contents.clear()
         scratch.sweep()
         paths = [one["path"] for one in self.resources if "path" in one]
         paths += [one["name"] for one in self.resources if one.get("place") in ("archive", "directory", "file")]

@@ -111,8 +111,17 @@ def test_what_probes_take_is_sent_once(session: Session, root: Path) -> None:
 
 
 def test_a_host_that_is_merely_looked_at_keeps_nothing(session: Session, root: Path) -> None:
-    session.run("verify", files(root), [probe("p", "cat", "{script}", contents={"script": Content.of(b"script")})])
-    assert not session.home.exists()
+    """Nor a large content: not of this run, and not of one that was killed."""
+    taken = {"script": Content.of(b"script"), "image": Content.of(b"image" * 400_000)}
+    looks = [probe("p", "sh", "-c", "cat {script}; wc -c <{image}", contents=taken)]
+    for broken in (False, True):
+        if broken:
+            (session.home / "spool").mkdir(0o700, parents=True)
+            session.home.chmod(0o700)
+            (session.home / "spool" / "left").write_bytes(b"half")
+        exchange = session.run("verify", files(root), looks)
+        assert exchange.one("probes")["results"][0]["stdout"] == "script2000000\n"
+        assert not session.home.exists()
 
 
 def test_what_cannot_be_kept_is_used_all_the_same(session: Session, root: Path) -> None:
@@ -259,7 +268,7 @@ def test_a_control_side_lost_while_probes_await_contents(session: Session, root:
     exchange.process.stdin.close()
     assert [message["type"] for message in exchange.answers()] == []
     assert exchange.close() == ""
-    assert os.listdir(session.home / "spool") == []
+    assert not list(session.home.glob("spool/*"))
     assert (root / "done").exists() is (mode == "apply")
     if mode == "apply":
         assert json.loads((session.home / "last-run.json").read_text())["changed"] == 1
