@@ -11,6 +11,7 @@ from fleet.checks import CRITICAL, INFO, WARNING, Check
 from fleet.events import Event, Fault, HostOutcome
 from fleet.plan import BOLD, CYAN, DIM, GREEN, RED, YELLOW, Plan, coloured_diff, detail, paint
 from fleet.progress.harmless import harmless, on_one_line
+from fleet.progress.quantity import quantity
 
 LONGEST = 240
 SHADES = {
@@ -58,8 +59,8 @@ class Words:
         if not self._plans:
             return
         plan = shown(Plan.from_wire(data))
-        number = len(plan.changes)
-        yield f"{paint(host, BOLD, self._colour)}: {number or 'no'} change{'' if number == 1 else 's'}"
+        changes = quantity(len(plan.changes), "change") if plan.changes else "no changes"
+        yield f"{paint(host, BOLD, self._colour)}: {changes}"
         yield from plan.lines(self._colour, self._diffs)
 
     def _result(self, host: str, data: Mapping[str, Any]) -> Iterator[str]:
@@ -151,4 +152,4 @@ def totals(outcomes: Sequence[HostOutcome]) -> str:
     """How many hosts ended in which state."""
     states: List[str] = [outcome.state for outcome in outcomes]
     parts = [f"{states.count(state)} {state}" for state in dict.fromkeys((*events.STATES, *states)) if state in states]
-    return f"{len(outcomes)} host{'' if len(outcomes) == 1 else 's'}: {', '.join(parts)}"
+    return f"{quantity(len(outcomes), 'host')}: {', '.join(parts)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Mapping, Sequence
 
+from fleet.progress.quantity import quantity
 from fleet.rollout import gate, position
 from fleet.rollout.crew import Crew
 from fleet.rollout.gate import Stopped
@@ -100,7 +101,7 @@ class Rollout:
         looked = self.position.looked or {}
         states = [line["state"] for line in looked.values()]
         parts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]
-        self._put(f"{len(looked)} host{'' if len(looked) == 1 else 's'}: {', '.join(parts)}")
+        self._put(f"{quantity(len(looked), 'host')}: {', '.join(parts)}")
         for name, line in looked.items():
             if line["state"] not in (position.TO_DO, position.THERE, position.REFUSED):
                 self._put(f"  {name}: {line['state']}: {line['why']}")

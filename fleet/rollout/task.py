@@ -16,6 +16,7 @@ from fleet.inventory.model import Host
 from fleet.inventory.patterns import select
 from fleet.progress.lines import Lines
 from fleet.progress.output import write_error, write_line
+from fleet.progress.quantity import quantity
 from fleet.progress.words import Words, wants_colour
 from fleet.record import Record
 from fleet.roles import defaults
@@ -159,7 +160,7 @@ def conducted(book: Journal, job: Job, hosts: Sequence[Host], options: Options, 
     rollout = Rollout(book, crew, put)
     record.begin(job.run, [host.name for host in hosts])
     going = f"{begun['verb']} {book.name}" + (f" to {begun['to']}" if begun["to"] else "")
-    put(f"{going}: {len(hosts)} host{'' if len(hosts) == 1 else 's'}, batches {rollout.position.terms.batches}")
+    put(f"{going}: {quantity(len(hosts), 'host')}, batches {rollout.position.terms.batches}")
     ended = rollout.run()
     outcomes = crew.outcomes(rollout.position)
     for outcome in outcomes:  # a host's last run is not all that became of it
@@ -223,7 +224,7 @@ def closing(going: str, told: Position, ended: bool) -> List[str]:
     states = [line["state"] for _, line in lines]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     state = told.state if ended else "interrupted"
-    out = [f"{going}: {state}{f': {told.why}' if told.why else ''}", f"{len(lines)} host{'s'[: len(lines) != 1]}: {counts}"]
+    out = [f"{going}: {state}{f': {told.why}' if told.why else ''}", f"{quantity(len(lines), 'host')}: {counts}"]
     good = (position.CHANGED, position.THERE, position.TO_DO)
     return out + [f"  {name}: {line['state']}: {line['why']}" for name, line in lines if line["state"] not in good]
 

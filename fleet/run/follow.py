@@ -17,6 +17,7 @@ from fleet.errors import UsageError
 from fleet.events import Event, HostOutcome
 from fleet.progress.harmless import harmless
 from fleet.progress.output import write_error, write_line
+from fleet.progress.quantity import quantity
 from fleet.run import logs
 from fleet.run.job import VERIFY
 from fleet.run.task import Options, provision
@@ -47,7 +48,7 @@ def follow(
         return status
     lines.end(outcomes, False)
     ended = status
-    write_error(f"following {container} on {len(outcomes)} host{'' if len(outcomes) == 1 else 's'}; Ctrl-C ends it")
+    write_error(f"following {container} on {quantity(len(outcomes), 'host')}; Ctrl-C ends it")
     # Within a round Ctrl-C lets each host finish; before and after one it is an exception.
     with contextlib.suppress(KeyboardInterrupt):
         while True:

@@ -11,6 +11,7 @@ from fleet.events import Fault, HostOutcome
 from fleet.inventory.model import Host
 from fleet.plan import Plan
 from fleet.progress.harmless import on_one_line
+from fleet.progress.quantity import quantity
 from fleet.run.job import Job
 from fleet.saved.host import Desired, KeptHost, keep
 
@@ -57,7 +58,7 @@ def save(path: Path, told: Mapping[str, Any], outcomes: Sequence[HostOutcome], p
     from fleet.saved import file
 
     file.write(path, {**told, "left_out": left_out}, good)
-    put(f"{path}: the plan of {len(good)} host{'' if len(good) == 1 else 's'}; ./inv apply {path} carries it out")
+    put(f"{path}: the plan of {quantity(len(good), 'host')}; ./inv apply {path} carries it out")
     return True
 
 

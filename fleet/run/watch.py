@@ -14,6 +14,7 @@ from fleet.errors import UsageError
 from fleet.number import whole
 from fleet.progress.changes import Changes
 from fleet.progress.output import write_error, write_line
+from fleet.progress.quantity import quantity
 from fleet.run.fanout import exit_status
 from fleet.run.job import VERIFY
 from fleet.run.task import Options, provision
@@ -41,7 +42,7 @@ def watch(options: Options, seconds: str, sleep: Callable[[float], None] = time.
         return status
     if not options.json:
         changes.end(outcomes, False)
-    write_error(f"watching {len(outcomes)} host{'' if len(outcomes) == 1 else 's'}, every {pause} s; Ctrl-C ends it")
+    write_error(f"watching {quantity(len(outcomes), 'host')}, every {pause} s; Ctrl-C ends it")
     # Within a round Ctrl-C lets each host finish; before and after one it is an exception.
     with contextlib.suppress(KeyboardInterrupt):
         while status != INTERRUPTED:

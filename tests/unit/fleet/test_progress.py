@@ -19,6 +19,7 @@ from fleet.progress.document import Document
 from fleet.progress.lines import Lines
 from fleet.progress.live import LiveTable, doing
 from fleet.progress.output import write
+from fleet.progress.quantity import quantity
 from fleet.progress.words import Words
 from fleet.run.answers import flat
 from tests.unit.fleet.wire import FACTS, plan, result
@@ -250,3 +251,7 @@ def test_letters_that_the_streams_encoding_has_not_are_shown_by_number() -> None
     stream = io.TextIOWrapper(raw, encoding="latin-1")
     write(stream, "caf\xe9 \u4e2d \ud800")
     assert raw.getvalue() == b"caf\xe9 \\u4e2d \\ud800\n"
+
+
+def test_one_is_no_plural() -> None:
+    assert [quantity(number, "host") for number in range(3)] == ["0 hosts", "1 host", "2 hosts"]
