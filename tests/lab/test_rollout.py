@@ -15,6 +15,7 @@ import pytest
 from fleet import bundle
 from fleet.lab import HostSpec, HostStatus, Lab
 from tests.lab.conftest import FreshHost
+from tests.lab.rollouts import becomes, ended, versions_in
 from tests.lab.suite import RUN, Suite
 from tests.lab.workload import at_work, said
 
@@ -47,18 +48,11 @@ def bundles(tmp_path: Path) -> Dict[str, str]:
 
 def rolled(suite: Suite, task: str, hosts: str, *words: str, status: int = 0) -> Dict[str, Any]:
     """A rollout's document."""
-    done = suite.run(task, hosts, *words, "--json")
-    assert done.returncode == status, done.stdout + done.stderr
-    document: Dict[str, Any] = json.loads(done.stdout)
-    return document
-
-
-def becomes(document: Dict[str, Any]) -> Dict[str, str]:
-    return {name: host["rollout"]["state"] for name, host in document["hosts"].items()}
+    return ended(suite.run(task, hosts, *words, "--json"), status)
 
 
 def versions(suite: Suite, hosts: str) -> Dict[str, Dict[str, Any]]:
-    return {name: host["versions"] for name, host in rolled(suite, "versions", hosts).items()}
+    return versions_in(rolled(suite, "versions", hosts))
 
 
 def runs(here: Dict[str, Any]) -> Tuple[Any, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 from pathlib import Path
@@ -16,6 +15,7 @@ from fleet import bundle
 from fleet.lab import Lab
 from tests.cluster import Cluster, cluster
 from tests.lab.control import ENDED_AT, Point
+from tests.lab.rollouts import ended, versions_in
 from tests.lab.suite import RUN, Suite, provisioned
 
 OWN, NEXT = bundle.read_version(bundle.ROOT), "9.0.0"
@@ -41,9 +41,7 @@ def test_a_rollout_killed_in_the_switch_goes_on_and_back(lab: Lab, dask: Cluster
         assert cut.returncode == -signal.SIGKILL, cut.stdout + cut.stderr
         suite.environment, suite.options = {}, ()
         argv = suite.argv("upgrade", "--resume", "--json")
-        done = subprocess.run(argv, capture_output=True, text=True, env=suite.env(), cwd=tmp_path, timeout=300)
-        assert done.returncode == 0, done.stdout + done.stderr
-        told = json.loads(done.stdout)
+        told = ended(subprocess.run(argv, capture_output=True, text=True, env=suite.env(), cwd=tmp_path, timeout=300))
         assert (told["rollout"]["state"], told["rollout"]["batches"]) == ("done", [[name] for name in NAMES])
         assert runs(suite) == {name: (NEXT, [NEXT]) for name in NAMES}
         suite.options = ("--engine", f"dask://{dask.address}")
@@ -55,7 +53,5 @@ def test_a_rollout_killed_in_the_switch_goes_on_and_back(lab: Lab, dask: Cluster
 
 def runs(suite: Suite) -> Dict[str, Any]:
     """Each host's current version and its daemon's, by the suite's own question on Dask's workers."""
-    done = suite.run("versions", ",".join(NAMES), "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = {name: host["versions"] for name, host in json.loads(done.stdout).items()}
+    found = versions_in(ended(suite.run("versions", ",".join(NAMES), "--json")))
     return {name: (here["current"], here["daemon"]) for name, here in found.items()}

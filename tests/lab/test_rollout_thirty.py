@@ -20,6 +20,7 @@ import pytest
 from fleet import bundle, probe_image
 from fleet.lab import HostSpec, Lab
 from tests.lab.control import ENDED_AT, ControlMachine, Point
+from tests.lab.rollouts import becomes, ended, versions_in
 from tests.lab.suite import RUN, Suite
 from tests.lab.workload import said
 
@@ -79,9 +80,7 @@ class Fleet:
         """The hosts of each of the batches are at its version, their daemons and launchers run it, and nothing else does."""
         wanted = {name: version for batch, version in zip(BATCHES, expected) for name in batch}
         assert self.stand() == wanted
-        done = self.run(self.suite.argv("versions", *self.words(), "--json"))
-        assert done.returncode == 0, done.stderr
-        runs = {name: host["versions"] for name, host in json.loads(done.stdout).items()}
+        runs = versions_in(ended(self.run(self.suite.argv("versions", *self.words(), "--json"))))
         assert {name: (here["daemon"], here["launcher"]) for name, here in runs.items()} == {
             name: ([version], [version]) for name, version in wanted.items()
         }
@@ -108,17 +107,11 @@ class Fleet:
         assert done.returncode == -signal.SIGKILL, (point, done.stdout, done.stderr)
 
 
-def ended(done: subprocess.CompletedProcess[str], status: int) -> Dict[str, Any]:
-    assert done.returncode == status, done.stdout + done.stderr
-    document: Dict[str, Any] = json.loads(done.stdout)
-    return document
-
-
-def becomes(document: Dict[str, Any]) -> Dict[str, Set[str]]:
+def by_state(document: Dict[str, Any]) -> Dict[str, Set[str]]:
     """Hosts by what became of them."""
     found: Dict[str, Set[str]] = {}
-    for name, host in document["hosts"].items():
-        found.setdefault(host["rollout"]["state"], set()).add(name)
+    for name, state in becomes(document).items():
+        found.setdefault(state, set()).add(name)
     return found
 
 
@@ -159,10 +152,10 @@ def fleet(thirty: Fleet) -> Iterator[Fleet]:
 def test_all_of_them_get_it_and_all_go_back(fleet: Fleet) -> None:
     told = fleet.rolled("upgrade", "--to", fleet.bundle("9.0.0"))
     assert (told["rollout"]["state"], told["rollout"]["batches"]) == ("done", BATCHES)
-    assert becomes(told) == {"changed": set(NAMES)}
+    assert by_state(told) == {"changed": set(NAMES)}
     fleet.assert_at(*["9.0.0"] * 4)
     told = fleet.rolled("rollback")
-    assert (told["rollout"]["state"], becomes(told)) == ("done", {"changed": set(NAMES)})
+    assert (told["rollout"]["state"], by_state(told)) == ("done", {"changed": set(NAMES)})
     fleet.assert_at(*[OWN] * 4)
     verified = fleet.run(fleet.suite.argv("verify", *fleet.words()))
     assert verified.returncode == 0, verified.stdout
@@ -176,11 +169,11 @@ def test_hosts_that_do_not_answer_within_the_budget_are_left_for_later(fleet: Fl
     told = fleet.rolled("upgrade", "--to", version, "--max-failures", "10%", *gates, status=3)
     gone = {"many05", "many12", "many22"}
     assert told["rollout"]["state"] == "done"
-    assert becomes(told) == {"changed": set(NAMES) - gone, "unreachable": gone}
+    assert by_state(told) == {"changed": set(NAMES) - gone, "unreachable": gone}
     assert {name for name, current in fleet.stand().items() if current == OWN} == gone
     fleet.put_right()
     told = fleet.rolled("upgrade", "--to", version, hosts="@unreachable")
-    assert becomes(told) == {"changed": gone}
+    assert by_state(told) == {"changed": gone}
     fleet.assert_at(*["9.1.0"] * 4)
 
 
@@ -191,7 +184,7 @@ def test_hosts_that_do_not_answer_beyond_the_budget_end_it(fleet: Fleet) -> None
         fleet.lab.set_link(name, "down")
     told = fleet.rolled("upgrade", "--to", version, "--max-failures", "2", status=2)
     assert (told["rollout"]["state"], told["rollout"]["batches"]) == ("failed", [])
-    assert becomes(told) == {"to do": except_for(NAMES, *gone), "unreachable": set(gone)}
+    assert by_state(told) == {"to do": except_for(NAMES, *gone), "unreachable": set(gone)}
     assert set(fleet.stand().values()) == {OWN}
     # The last of them is lost in the midst of it: with it, its batch is one too many.
     fleet.lab.set_link("many12", "up")
@@ -202,7 +195,7 @@ def test_hosts_that_do_not_answer_beyond_the_budget_end_it(fleet: Fleet) -> None
     changed = {name for batch in before for name in batch}
     assert told["rollout"]["state"] == "failed"
     assert "many12" in last
-    assert becomes(told) == {
+    assert by_state(told) == {
         "changed": changed,
         "restored": except_for(last, "many12"),
         "unreachable": set(gone),
@@ -212,7 +205,7 @@ def test_hosts_that_do_not_answer_beyond_the_budget_end_it(fleet: Fleet) -> None
     # What could not be reached is reached again, and those that have it are left alone.
     fleet.put_right()
     told = fleet.rolled("upgrade", "--to", version)
-    assert becomes(told) == {"changed": except_for(NAMES, *changed), "there": changed}
+    assert by_state(told) == {"changed": except_for(NAMES, *changed), "there": changed}
     fleet.assert_at(*["9.2.0"] * 4)
 
 
@@ -225,7 +218,7 @@ def test_a_host_that_is_lost_in_the_switch_is_told_of_and_its_batch_goes_back(fl
     told = fleet.rolled("upgrade", "--to", version, status=2)
     assert (told["rollout"]["state"], told["rollout"]["batches"]) == ("failed", BATCHES[:2])
     rest = {name for batch in BATCHES[2:] for name in batch}
-    assert becomes(told) == {"changed": {"many00"}, "restored": {"many01", "many03"}, "unreachable": {"many02"}, "to do": rest}
+    assert by_state(told) == {"changed": {"many00"}, "restored": {"many01", "many03"}, "unreachable": {"many02"}, "to do": rest}
     assert told["hosts"]["many02"]["rollout"]["why"].startswith("could not be put back")
     assert {name for name, current in fleet.stand().items() if current != OWN} == {"many00", "many02"}
     fleet.put_right()
@@ -241,13 +234,13 @@ def test_a_batch_that_fails_its_gate_goes_back_and_the_others_stay(fleet: Fleet)
     told = fleet.rolled("upgrade", "--to", fleet.bundle("9.3.0"), status=2)
     assert (told["rollout"]["state"], told["rollout"]["batches"]) == ("failed", BATCHES[:3])
     assert told["rollout"]["why"].startswith("many09")
-    assert becomes(told) == {"changed": {*BATCHES[0], *BATCHES[1]}, "restored": set(BATCHES[2]), "to do": set(BATCHES[3])}
+    assert by_state(told) == {"changed": {*BATCHES[0], *BATCHES[1]}, "restored": set(BATCHES[2]), "to do": set(BATCHES[3])}
     fleet.assert_at("9.3.0", "9.3.0", OWN, OWN)
     # A command's word counts as much as a host's.
     said(fleet.lab, "many09", PUT_RIGHT)
     told = fleet.rolled("upgrade", "--to", fleet.bundle("9.4.0"), "--gate", 'test "$SKIFF_BATCH" != 4', status=2)
     assert told["rollout"]["why"] == "the gate 'test \"$SKIFF_BATCH\" != 4' ended with 1"
-    assert becomes(told) == {"changed": {name for batch in BATCHES[:3] for name in batch}, "restored": set(BATCHES[3])}
+    assert by_state(told) == {"changed": {name for batch in BATCHES[:3] for name in batch}, "restored": set(BATCHES[3])}
     fleet.assert_at("9.4.0", "9.4.0", "9.4.0", OWN)
 
 
@@ -267,9 +260,9 @@ def test_the_control_process_killed_again_and_again(fleet: Fleet) -> None:
         Point("gate"),
     ):
         fleet.cut("upgrade", point, again)
-    told = ended(fleet.run(fleet.suite.argv("upgrade", "--resume", "--json")), 0)
+    told = ended(fleet.run(fleet.suite.argv("upgrade", "--resume", "--json")))
     assert (told["rollout"]["state"], told["rollout"]["batches"]) == ("done", BATCHES)
-    assert becomes(told) == {"changed": set(NAMES)}
+    assert by_state(told) == {"changed": set(NAMES)}
     fleet.assert_at(*["9.5.0"] * 4)
 
 
@@ -281,7 +274,7 @@ def test_the_control_process_killed_while_a_batch_goes_back(fleet: Fleet) -> Non
     fleet.cut("upgrade", Point("restored"), ["--resume"])
     told = ended(fleet.run(fleet.suite.argv("upgrade", "--resume", "--json")), 2)
     assert (told["rollout"]["state"], told["rollout"]["batches"]) == ("failed", BATCHES[:3])
-    assert becomes(told) == {"changed": {*BATCHES[0], *BATCHES[1]}, "restored": set(BATCHES[2]), "to do": set(BATCHES[3])}
+    assert by_state(told) == {"changed": {*BATCHES[0], *BATCHES[1]}, "restored": set(BATCHES[2]), "to do": set(BATCHES[3])}
     fleet.assert_at("9.6.0", "9.6.0", OWN, OWN)
 
 
@@ -307,9 +300,9 @@ def test_the_control_machine_loses_its_power(fleet: Fleet, control: ControlMachi
         only_the_journal_is_left(fleet.suite.directory / "state" / "skiff")
         time.sleep(5)
         control.boot()
-    told = ended(fleet.run(control.argv(fleet.suite.argv("upgrade", "--resume", "--json"))), 0)
+    told = ended(fleet.run(control.argv(fleet.suite.argv("upgrade", "--resume", "--json"))))
     assert (told["rollout"]["state"], told["rollout"]["batches"]) == ("done", BATCHES)
-    assert becomes(told) == {"changed": set(NAMES)}
+    assert by_state(told) == {"changed": set(NAMES)}
     fleet.assert_at(*["9.7.0"] * 4)
 
 
