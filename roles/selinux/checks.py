@@ -11,6 +11,8 @@ from fleet.variables import Variables
 from roles.selinux.role import has_selinux
 
 FILE = "/etc/selinux/config"
+# As libselinux reads the file, and so the agent: no space before the sign, the value by its beginning, the first line that tells.
+WRITTEN = re.compile(r"^SELINUX=[^\S\n]*((?i:enforcing|permissive|disabled))", re.MULTILINE)
 # Set in the file, a mode holds from the next boot on; until then the kernel may have any of these.
 LIVE = {
     "permissive": ("permissive", "disabled"),
@@ -57,8 +59,8 @@ def judge(facts: Facts, variables: Variables, outcomes: Mapping[str, Outcome]) -
         until = "" if live == wanted else f", {wanted} after a reboot"
         found.append(MODE.judged(live in LIVE[wanted], f"{live} in the running kernel{until}", wanted, mode=wanted))
     if "file" in outcomes:
-        written = re.findall(r"^\s*SELINUX\s*=\s*(\w+)", outcomes["file"].stdout, re.MULTILINE)
-        in_file = written[-1].lower() if written else "nothing"
+        written = WRITTEN.search(outcomes["file"].stdout)
+        in_file = written[1].lower() if written else "nothing"
         found.append(AT_BOOT.judged(in_file == wanted, f"{FILE} says {in_file}", wanted, mode=wanted))
     if "entries" in outcomes:
         found.append(_entries(outcomes["entries"]))

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping
 
 import pytest
 
+from fleet.agent.facts import selinux_mode
 from fleet.checks import Check, Outcome
 from roles.daemon_config import checks as daemon_config
 from roles.firewall import checks as firewall
@@ -68,6 +69,21 @@ def test_what_is_kept_is_not_judged() -> None:
 def test_selinux(mode: str, live: Outcome, file: str, wanted: List[str]) -> None:
     outcomes = {"kernel": live, "file": said(f"# SELINUX=none\nSELINUX={file}\nSELINUXTYPE=targeted\n")}
     assert failed(selinux.judge(facts(), variables(selinux=mode), outcomes)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("lines", "mode"),
+    [
+        (["SELINUX=permissive", "SELINUX=enforcing"], "permissive"),
+        (["SELINUX = permissive", " SELINUX=permissive", "SELINUX=enforcing"], "enforcing"),
+        (["SELINUX=", "permissive", "SELINUX=none", "selinux=permissive", "SELINUX=  Enforcing_1"], "enforcing"),
+        (["SELINUX =enforcing"], "nothing"),
+    ],
+)
+def test_selinux_s_file_is_read_as_the_next_boot_does(lines: List[str], mode: str) -> None:
+    assert next(filter(None, map(selinux_mode, lines)), "nothing") == mode, "and as the agent does"
+    _, at_boot = selinux.judge(facts(), variables(selinux="permissive"), {"kernel": said("0"), "file": said("\n".join(lines))})
+    assert (at_boot.passed, at_boot.detail) == (mode == "permissive", f"/etc/selinux/config says {mode}")
 
 
 @pytest.mark.parametrize(
