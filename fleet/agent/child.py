@@ -36,11 +36,17 @@ def run(
 
     Raises:
         OSError: it could not be started.
+        AgentError: what it was to read cannot be had; it runs no more.
     """
     child = start(argv, streams, environment, plainly)
     if piped:
         piped.begun()
-    status = wait(child, timeout, look, piped)
+    try:
+        status = wait(child, timeout, look, piped)
+    except BaseException:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
     if status is None:
         os.killpg(child, signal.SIGTERM)
         ended = wait(child, GRACE, look, piped) is not None

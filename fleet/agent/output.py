@@ -4,6 +4,8 @@ import fcntl
 import os
 import select
 
+from fleet.agent.errors import AgentError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Dict, Iterable, Tuple
@@ -27,7 +29,7 @@ class Piped:
         self._left = [0, 0]
         self._reading: "Dict[int, int]" = {}
         self._given = iter(given)
-        self._due = next(self._given, b"")  # what has yet to be fetched is, before anything runs
+        self._due = self._next()  # what has yet to be fetched is, before anything runs
         self._feeding = -1
         self._poll = select.poll()
         source = self._feed() if given else os.open(os.devnull, os.O_RDONLY)
@@ -67,9 +69,20 @@ class Piped:
                 self._take(descriptor)
         return True
 
-    def _give(self) -> None:
+    def _next(self) -> bytes:
+        """The next of what is given, nothing at its end.
+
+        Raises:
+            AgentError: it cannot be had.
+        """
         try:
-            self._due = self._due or next(self._given, b"")
+            return next((chunk for chunk in self._given if chunk), b"")
+        except OSError as error:
+            raise AgentError("what a program was to read cannot be had", str(error)) from error
+
+    def _give(self) -> None:
+        self._due = self._due or self._next()
+        try:
             if self._due:
                 self._due = self._due[os.write(self._feeding, self._due) :]
                 return

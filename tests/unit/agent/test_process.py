@@ -6,13 +6,16 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Callable, Iterator
 
 import pytest
 
 from fleet.agent import child, output, process
+from fleet.agent.errors import AgentError
 
 STREAMS = ["stat", "-L", "-c", "%F", "/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"]
 FIFO = "fifo"
+ENOUGH = 3.0  # seconds in which a shell has begun, on a machine that is busy too
 
 
 def test_streams_are_what_a_domain_of_selinux_may_inherit() -> None:
@@ -46,6 +49,23 @@ def test_nothing_is_started_where_what_it_should_read_cannot_be_had(tmp_path: Pa
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(("error", "raised"), [(OSError(5, "bad disk"), AgentError), (KeyError("k"), KeyError)])
+def test_one_whose_input_fails_half_way_runs_no_more(tmp_path: Path, error: Exception, raised: type[Exception]) -> None:
+    def given() -> Iterator[bytes]:
+        yield b"half\n"
+        assert wait_for(pid.exists)
+        raise error
+
+    pid = tmp_path / "pid"
+    with pytest.raises(raised):
+        process.run(["sh", "-c", f"read half; echo $$ >{pid}.new; mv {pid}.new {pid}; exec sleep 300"], given=given())
+    assert not os.path.exists(f"/proc/{int(pid.read_text())}")
+
+
+def test_an_empty_piece_is_not_the_end_of_what_is_given() -> None:
+    assert process.run(["cat"], given=[b"", b"a", b"", b"b"]).stdout == "ab"
+
+
 def test_of_endless_output_beginning_and_end_are_kept() -> None:
     size = 3 * output.LARGEST
     done = process.run(["sh", "-c", f"echo first; head -c {size} /dev/zero; echo last; echo said >&2"])
@@ -64,14 +84,19 @@ def test_what_it_leaves_running_holds_nobody_up() -> None:
 
 def test_one_whose_time_ran_out_takes_back_what_it_began(tmp_path: Path) -> None:
     script = f"touch {tmp_path}/begun; trap 'rm {tmp_path}/begun; echo back; exit 0' TERM; sleep 300 & echo $!; wait"
-    done = process.run(["sh", "-c", script], timeout=0.5)
+    done = process.run(["sh", "-c", script], timeout=ENOUGH)
     pid, said = done.stdout.split()
     assert (done.status, said, os.listdir(tmp_path)) == (process.TIMED_OUT, "back", [])
+    assert wait_for(lambda: not alive(int(pid))), "it left a process running"
+
+
+def wait_for(holds: Callable[[], bool]) -> bool:
+    """Whether it does so, within some seconds."""
     for _ in range(200):
-        if not alive(int(pid)):
-            return
+        if holds():
+            return True
         time.sleep(0.05)
-    pytest.fail("it left a process running")
+    return False
 
 
 def alive(pid: int) -> bool:
@@ -84,7 +109,7 @@ def alive(pid: int) -> bool:
 
 def test_one_that_will_not_end_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "GRACE", 0.2)
-    done = process.run(["sh", "-c", "trap '' TERM; echo $$; while :; do sleep 1; done"], timeout=0.5)
+    done = process.run(["sh", "-c", "trap '' TERM; echo $$; while :; do sleep 1; done"], timeout=ENOUGH)
     assert done.status == process.TIMED_OUT
     assert not os.path.exists(f"/proc/{int(done.stdout)}")
 
