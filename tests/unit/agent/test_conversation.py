@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import signal
 import threading
 from pathlib import Path
@@ -70,7 +71,7 @@ def test_probes(session: Session, root: Path) -> None:
         probe("cat", "cat", "{image}", contents={"image": image}),
         probe("fails", "sh", "-c", "echo no >&2; exit 3"),
         probe("missing", "no-such-program"),
-        probe("slow", "sh", "-c", "echo so far >&2; exec sleep 60", timeout=0.5),
+        probe("slow", "sh", "-c", "echo so far >&2; exec sleep 60", timeout=3.0),
         probe("rare", "true", when="changed"),
     ]
     exchange = session.run("apply", [], probes)
@@ -303,14 +304,16 @@ def test_a_peer_that_falls_silent_is_spoken_to(tmp_path: Path, root: Path, monke
     monkeypatch.setattr(run, "ASKED", 0.01)
     source, sink = os.pipe(), os.pipe()
     one = run.Run(Channel(source[0], sink[1]), State(str(tmp_path)), {}, dict(desired("apply", files(root, 1))))
-    waiting = threading.Thread(target=pytest.raises, args=(ControlGone, one.execute))
+    waiting = threading.Thread(target=pytest.raises, args=(ControlGone, one.execute), daemon=True)
     waiting.start()
     decoder = Decoder()
     heard: List[Message] = []
     while len(heard) < 3:
+        assert select.select([sink[0]], [], [], 30)[0], f"nothing more after {heard}"
         heard += decoder.feed(os.read(sink[0], 1 << 16))
     os.close(source[1])
-    waiting.join()
+    waiting.join(30)
+    assert not waiting.is_alive()
     for descriptor in (source[0], *sink):
         os.close(descriptor)
     asked = [message["sha256"] for message in heard if message["type"] == "need"]
