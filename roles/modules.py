@@ -11,7 +11,8 @@ from fleet.variables import Variables
 from roles import engine
 
 NAME = "kernel-modules-extra"
-# Oracle's own kernel keeps overlay with itself, and br_netfilter there from its release 8 on, which is 6.12.
+# Oracle's own kernel keeps overlay with itself, and br_netfilter there from its release 8 on, which is 6.12. From then on it has
+# its modules in packages of several; before, the one that is named as it brings them.
 UEK, UEK_8 = "kernel-uek-modules-extra-netfilter", (6, 12)
 # A kernel of the release's own, of no variant (+debug, 64k), which has other packages: their version, and the architecture.
 # Rebuilds of Red Hat's add numbers of their own: 6.12.0-211.16.1.el10_2.0.1.
@@ -38,4 +39,7 @@ def brought(facts: Facts, variables: Variables) -> Optional[Package]:
 
 def overlay_package(kernel: str) -> str:
     """The package that has overlayfs for this kernel, whose name ends with the kernel's version."""
-    return f"kernel-uek-modules-core-{kernel}" if "uek." in kernel else f"{NAME}-{kernel}"
+    own = KERNEL.match(kernel)
+    if own is None or not own[4]:
+        return f"{NAME}-{kernel}"
+    return f"kernel-uek-modules-core-{kernel}" if (int(own[2]), int(own[3])) >= UEK_8 else f"kernel-uek-{kernel}"

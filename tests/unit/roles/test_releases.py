@@ -133,7 +133,7 @@ def test_a_kernel_s_filter_of_bridges_is_brought(name: str, kernel_release: str,
     [
         ("rocky-9", "5.14.0-503.14.1.el9_5.x86_64", "kernel-modules-extra"),
         ("oracle-10", "6.12.0-107.59.3.3.el10uek.x86_64", "kernel-uek-modules-core"),
-        ("oracle-9", "5.15.0-206.153.7.el9uek.x86_64", "kernel-uek-modules-core"),
+        ("oracle-9", "5.15.0-206.153.7.el9uek.x86_64", "kernel-uek"),
         ("rocky-10", "6.12.0-55.el10.x86_64+debug", "kernel-modules-extra"),
         ("rocky-10", "6.1.0-18-amd64", "kernel-modules-extra"),
     ],
