@@ -12,7 +12,7 @@ from roles import engine
 
 NAME = "kernel-modules-extra"
 # Oracle's own kernel keeps overlay with itself, and br_netfilter there from its release 8 on, which is 6.12. From then on it has
-# its modules in packages of several; before, the one that is named as it brings them.
+# its modules in several packages; before, the one named as the kernel brings them.
 UEK, UEK_8 = "kernel-uek-modules-extra-netfilter", (6, 12)
 # A kernel of the release's own, of no variant (+debug, 64k), which has other packages: their version, and the architecture.
 # Rebuilds of Red Hat's add numbers of their own: 6.12.0-211.16.1.el10_2.0.1.
