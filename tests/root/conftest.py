@@ -82,6 +82,10 @@ def apart() -> Iterator[None]:
     prctl.prctl(prctl.PR_SET_CHILD_SUBREAPER, 1)
     yield
     prctl.prctl(prctl.PR_SET_CHILD_SUBREAPER, 0)
+    # A thread that was joined is the kernel's for a moment yet, and a process of two may not go to another mount namespace.
+    end = time.monotonic() + 10
+    while len(os.listdir("/proc/self/task")) > 1 and time.monotonic() < end:
+        time.sleep(0.01)
     for fd, kind in before:
         namespaces.setns(fd, kind)
         os.close(fd)
