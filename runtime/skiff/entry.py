@@ -26,6 +26,9 @@ def enter(root: str, command: str, arguments: list[str]) -> NoReturn:
 
         gc.enable()
         end(run_launcher(arguments))
+    if command == "bytecode":
+        keep(root)
+        end(0)
     bytecode = Bytecode(root, command)
     sys.meta_path.insert(0, bytecode)
     if command == "skiff":
@@ -35,15 +38,31 @@ def enter(root: str, command: str, arguments: list[str]) -> NoReturn:
     gc.freeze()
     gc.enable()
     status = run(arguments)
-    bytecode.keep()
+    if not is_deployed(root):
+        bytecode.keep()
     end(status)
+
+
+def keep(root: str) -> None:
+    """Keep skiff-oci's byte code once, where a bundle is unpacked: what runs on a host changes no file of it."""
+    bytecode = Bytecode(root, "skiff-oci")
+    sys.meta_path.insert(0, bytecode)
+    from skiff.cgroup import v1, v2  # noqa: F401
+    from skiff.cli.oci import delete, dispatch, kill, run, state  # noqa: F401  # and those that they import
+    from skiff.cli.oci import exec as _  # noqa: F401
+
+    bytecode.keep()
+
+
+def is_deployed(root: str) -> bool:
+    """Whether this is an unpacked bundle."""
+    return os.path.isdir(f"{root}/vendor")
 
 
 def add_dependencies(root: str) -> None:
     """vendor/ in a bundle; in a checkout, which has none, the interpreter's own site-packages."""
-    vendor = f"{root}/vendor"
-    if os.path.isdir(vendor):
-        sys.path.insert(1, vendor)
+    if is_deployed(root):
+        sys.path.insert(1, f"{root}/vendor")
     else:
         import site
 

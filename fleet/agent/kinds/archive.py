@@ -155,3 +155,6 @@ def _compile(python: str, folder: str, path: str) -> None:
     done = process.run(argv, timeout=600)
     if done.status != 0:
         raise done.failure("the byte code of {} cannot be written".format(path), "is {} a Python 3.7 or later?".format(python))
+    runtime = os.path.join(folder, "skiff", "__main__.py")
+    if os.path.exists(runtime):
+        process.run([python, "-I", "-S", runtime, "bytecode"], timeout=600)  # without it commands start slower, no more
