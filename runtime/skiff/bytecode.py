@@ -31,7 +31,6 @@ class Bytecode:
         self._modules = _read(self._file)
         self._found: dict[str, CodeType] = {}
         self._missed: list[str] = []
-        self._version = _place(self._root)
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
         """What importlib asks of a finder."""
@@ -59,7 +58,7 @@ class Bytecode:
 
     def keep(self) -> None:
         """Add what had to be looked for, all or nothing; where nothing can be written, all stays as it was."""
-        if not self._missed or sys.dont_write_bytecode or _place(self._root) != self._version:
+        if not self._missed or sys.dont_write_bytecode:
             return
         aside = f"{self._file}.{os.getpid()}"
         try:
@@ -111,15 +110,6 @@ def _code(compiled: memoryview) -> CodeType | None:
         return marshal.loads(compiled[HEADER:])  # type: ignore[no-any-return]  # noqa: S302  # as above
     except (EOFError, TypeError, ValueError):
         return None
-
-
-def _place(root: str) -> tuple[int, int] | None:
-    """The directory itself, whatever its name: another version's, or a new tree, has another."""
-    try:
-        found = os.stat(f"{root}/skiff")
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _written(modules: dict[str, tuple[bool, memoryview]]) -> bytes:

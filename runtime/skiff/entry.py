@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
+# What containers are made with; each brings what it imports.
+KEPT = ("cgroup.v1", "cgroup.v2", *(f"cli.oci.{name}" for name in ("delete", "dispatch", "exec", "kill", "run", "state")))
+
+
 def enter(root: str, command: str, arguments: list[str]) -> NoReturn:
     """`root` has the package; a command that is none of the others is skiff-oci."""
     if command == "skiffd":
@@ -47,10 +51,8 @@ def keep(root: str) -> None:
     """Keep skiff-oci's byte code once, where a bundle is unpacked: what runs on a host changes no file of it."""
     bytecode = Bytecode(root, "skiff-oci")
     sys.meta_path.insert(0, bytecode)
-    from skiff.cgroup import v1, v2  # noqa: F401
-    from skiff.cli.oci import delete, dispatch, kill, run, state  # noqa: F401  # and those that they import
-    from skiff.cli.oci import exec as _  # noqa: F401
-
+    for name in KEPT:
+        __import__(f"skiff.{name}")
     bytecode.keep()
 
 

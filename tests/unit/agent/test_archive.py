@@ -86,6 +86,15 @@ def test_byte_code_of_another_interpreter_is_no_drift(session: Session, root: Pa
     assert "stray: pkg/skiff-oci" in session.check(wanted)["changes"][0]["diff"]
 
 
+def test_the_runtime_keeps_its_byte_code_as_it_is_unpacked(session: Session, root: Path) -> None:
+    runtime = b"import os, sys; open(os.path.dirname(__file__) + '/__pycache__/' + sys.argv[1] + '.kept', 'w').close()"
+    wanted = [wire(Archive(str(root / "a"), tarball({"skiff/__main__.py": runtime}), compile_with=sys.executable))]
+    session.apply(wanted)
+    assert (root / "a/skiff/__pycache__/bytecode.kept").exists()
+    (root / "a/skiff/__pycache__/bytecode.kept").write_bytes(b"changed")
+    assert "changed: skiff/__pycache__/bytecode.kept" in session.check(wanted)["changes"][0]["diff"]
+
+
 def test_another_archive_replaces_all(session: Session, root: Path) -> None:
     session.apply([wire(Archive(str(root / "a"), tarball(FILES)))])
     _, results, _ = session.apply([wire(Archive(str(root / "a"), tarball({"only": b"1"})))])
